@@ -1,0 +1,10 @@
+"""Cited parameter sets (value, uncertainty, source) and host crystals."""
+
+from padesign.parameters.hosts import Host as Host
+from padesign.parameters.hosts import load_host as load_host
+from padesign.parameters.load import available_hosts as available_hosts
+from padesign.parameters.load import available_sets as available_sets
+from padesign.parameters.load import load_parameter_set as load_parameter_set
+from padesign.parameters.sets import Entry as Entry
+from padesign.parameters.sets import ParameterSet as ParameterSet
+from padesign.parameters.sets import diff as diff

@@ -1,0 +1,130 @@
+"""Reading parameter sets from YAML (1.2, data only): `padesign/data/parameter_sets/<host>_<tag>.yaml` or any path.
+
+A file gives `entries` (name -> value, sigma, unit, source, assumption) and, for brevity, `level_energies`, a list of
+blocks of one ion and one source. `source` may be a key of `references`. A set may be `based_on` another one: what it
+does not give itself is taken over, marked as assumption with the stated reason, and its sigma multiplied by `widen`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from padesign.errors import InputError
+from padesign.parameters.keys import energy_key
+from padesign.parameters.sets import Entry, ParameterSet
+
+PARAMETER_SETS = Path(__file__).parents[1] / "data" / "parameter_sets"
+_FIELDS = {"name", "host", "description", "calibrated", "validity", "default_for_host", "references", "entries"}
+_OPTIONAL = {"level_energies", "surface_lands_in", "based_on"}
+
+
+def available_sets() -> tuple[str, ...]:
+    """Names of the sets that come with the program."""
+    return tuple(_documents())
+
+
+def available_hosts() -> tuple[str, ...]:
+    """Hosts that have a set."""
+    return tuple(dict.fromkeys(str(document["host"]) for document in _documents().values()))
+
+
+def load_parameter_set(host_or_name: str | Path) -> ParameterSet:
+    """A set by name, the default set of a host, or the set in a file (`Path`, or a text that ends in `.yaml`).
+
+    Raises `InputError` for an unknown name (with the nearest known one) and for whatever is wrong in a file.
+    """
+    if isinstance(host_or_name, Path) or host_or_name.endswith(".yaml"):
+        return _read_set(_read_document(Path(host_or_name)), str(host_or_name))
+    return _shipped(host_or_name)
+
+
+@functools.cache
+def _shipped(host_or_name: str) -> ParameterSet:
+    documents = _documents()
+    for name, document in documents.items():
+        if host_or_name == name or (document["host"] == host_or_name and document["default_for_host"]):
+            return _read_set(document, f"{name}.yaml")
+    known = [*available_hosts(), *documents]
+    folded = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(host_or_name.lower(), folded, n=1, cutoff=0.5)
+    hint = f"Did you mean `{folded[near[0]]}`? " if near else ""
+    raise InputError(f"there is no host or parameter set `{host_or_name}`", cure=f"{hint}Known: {', '.join(known)}.")
+
+
+@functools.cache
+def _documents() -> dict[str, dict[str, Any]]:
+    return {path.stem: _read_document(path) for path in sorted(PARAMETER_SETS.glob("*.yaml"))}
+
+
+def _read_document(path: Path) -> dict[str, Any]:
+    try:
+        document = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except (OSError, YAMLError) as error:
+        raise InputError(f"the parameter set cannot be read: {error}", file=str(path)) from error
+    if not isinstance(document, dict):
+        raise InputError("the parameter set is not a mapping", file=str(path))
+    wanted = sorted(_FIELDS - document.keys())
+    odd = sorted(str(key) for key in document.keys() - _FIELDS - _OPTIONAL)
+    if wanted or odd:
+        said = [f"lacks {', '.join(wanted)}"] * bool(wanted) + [f"has unknown fields {', '.join(odd)}"] * bool(odd)
+        raise InputError(f"the parameter set {' and '.join(said)}", file=str(path))
+    return document
+
+
+def _read_set(document: Mapping[str, Any], file: str) -> ParameterSet:
+    entries: dict[str, Entry] = {}
+    lands_in: dict[str, str] = {}
+    references = {str(key): str(text) for key, text in document["references"].items()}
+    if base := document.get("based_on"):
+        old = load_parameter_set(str(base["set"]))
+        for key, entry in old.entries.items():
+            source = f"taken over from {old.name}, {base['reason']}; there: {entry.source}"
+            entries[key] = Entry(entry.value, entry.sigma * float(base["widen"]), entry.unit, source, True)
+        lands_in.update(old.surface_lands_in)
+    try:
+        for key, row in document["entries"].items():
+            entries[str(key)] = _entry(row, references, ("entries", str(key)))
+        for i, block in enumerate(document.get("level_energies", ())):
+            for level, value in block["energy_cm1"].items():
+                sigma = 0.0 if value == 0 else block["sigma_cm1"]
+                row = {"value": value, "sigma": sigma, "unit": "cm^-1", "source": block["source"]}
+                key = energy_key(block["ion"], str(level))
+                entries[key] = _entry(
+                    row | {"assumption": block["assumption"]}, references, ("level_energies", i, str(level))
+                )
+        lands_in.update({str(level): str(target) for level, target in document.get("surface_lands_in", {}).items()})
+        return ParameterSet(
+            name=str(document["name"]),
+            host=str(document["host"]),
+            description=" ".join(str(document["description"]).split()),
+            calibrated=bool(document["calibrated"]),
+            validity=" ".join(str(document["validity"]).split()),
+            entries=entries,
+            surface_lands_in=lands_in,
+        )
+    except InputError as error:
+        raise InputError(error.what, cure=error.cure, path=error.path, file=error.file or file) from error
+
+
+def _entry(row: Any, references: Mapping[str, str], path: tuple[str | int, ...]) -> Entry:
+    wanted = ("value", "sigma", "unit", "source", "assumption")
+    if not isinstance(row, dict) or set(row) != set(wanted):
+        raise InputError(f"an entry must have exactly {', '.join(wanted)}", path=path)
+    for field in ("value", "sigma"):
+        number = row[field]
+        if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
+            raise InputError(f"`{field}` must be a finite number, but is {number!r}", path=path)
+    if row["sigma"] < 0:
+        raise InputError(f"`sigma` must not be negative, but is {row['sigma']}", path=path)
+    source = " ".join(references.get(str(row["source"]), str(row["source"] or "")).split())
+    if not source:
+        raise InputError("`source` must cite a publication or give the reason of the assumption", path=path)
+    return Entry(float(row["value"]), float(row["sigma"]), str(row["unit"]), source, bool(row["assumption"]))
