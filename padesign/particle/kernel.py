@@ -1,0 +1,111 @@
+"""Mean of r^-6 between shells of a sphere: the one kernel of transfer inside cells, between cells and to the surface.
+
+Two points uniformly on spheres of radius a and b have the mean
+
+    K(a, b) = [max(|a-b|, r_min)^-4 - (a+b)^-4] / (8 a b)        (0 if a + b <= r_min),
+
+pairs closer than r_min left out: with r^2 = a^2 + b^2 - 2ab cos(theta) it is the integral of r^-6 r dr / (2 a b).
+Integrated over b it is algebraic, 4 pi (integral of b^2 K db) = -(4 pi/3) [b/(b^2-a^2)]^3 beyond r_min, and all forms
+below are differences taken analytically, so that thin and distant cells lose no digits.
+"""
+
+from __future__ import annotations
+
+import math
+
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+
+from padesign.particle.cells import cell_volumes_nm3, shell_quadrature
+
+_GRADING = (1.0, 4.0, 16.0)
+_SMALLEST_RADIUS = 1e-5
+
+
+def pair_kernel(a: ArrayLike, b: ArrayLike, r_min: ArrayLike) -> Array:
+    """K(a, b) [nm^-6] for radii and closest distance in nm; arguments broadcast, finite at a = 0 and b = 0."""
+    a, b, r_min = (jnp.asarray(x, dtype=float) for x in (a, b, r_min))
+    total, product = a + b, a * b
+    apart = jnp.abs(a - b) >= r_min
+    near = ~apart & (total > r_min)
+    square = jnp.where(apart, (b - a) ** 2, 1.0)
+    far_value = (a**2 + b**2) / (square**2 * jnp.where(apart, total, 1.0) ** 4)
+    v, ab = jnp.where(near, total, 1.0), jnp.where(near, product, 1.0)
+    near_value = (v - r_min) * (v + r_min) * (v**2 + r_min**2) / (8.0 * ab * r_min**4 * v**4)
+    return jnp.where(apart, far_value, jnp.where(near, near_value, 0.0))
+
+
+def shell_integral_per_nm3(a: ArrayLike, inner_nm: ArrayLike, outer_nm: ArrayLike, r_min: ArrayLike) -> Array:
+    """Integral of r^-6 [nm^-3] from a point at radius a over the shell from `inner_nm` to `outer_nm`; broadcasts.
+
+    Exact: 4 pi times the integral of b^2 K(a, b) db in three pieces, b <= a - r_min, |a-b| < r_min, b >= a + r_min.
+    """
+    a, inner, outer, r = (jnp.asarray(x, dtype=float) for x in (a, inner_nm, outer_nm, r_min))
+    a = jnp.maximum(a, _SMALLEST_RADIUS * r)
+    below, near, above = jnp.maximum(a - r, 0.0), jnp.abs(a - r), a + r
+    return (
+        _beyond(a, jnp.minimum(inner, below), jnp.minimum(outer, below))
+        + _touching(a, jnp.clip(inner, near, above), jnp.clip(outer, near, above), r)
+        + _beyond(a, jnp.maximum(inner, above), jnp.maximum(outer, above))
+    )
+
+
+def _beyond(a: Array, low: Array, high: Array) -> Array:
+    """-(4 pi/3) {[b/(b^2-a^2)]^3} from low to high, both on one side of a."""
+    w_low, w_high = low**2 - a**2, high**2 - a**2
+    p_low, p_high = low / w_low, high / w_high
+    fall = (high - low) * (low * high + a**2) / (w_low * w_high)
+    return 4.0 * math.pi / 3.0 * fall * (p_low**2 + p_low * p_high + p_high**2)
+
+
+def _touching(a: Array, low: Array, high: Array, r: Array) -> Array:
+    """4 pi times the integral of b [r^-4 - (a+b)^-4]/(8a) db from low to high."""
+    v, w = a + low, a + high
+    flat = (low + high) / (16.0 * a * r**4)
+    far_side = (v**2 + v * w + w**2) / (24.0 * v**3 * w**3) - (v + w) / (16.0 * a * v**2 * w**2)
+    return 4.0 * math.pi * (high - low) * (flat + far_side)
+
+
+def _mean_from_quadrature(inner: Array, outer: Array, r_min: Array) -> Array:
+    """Mean over cell x of the integral over cell y [nm^-3], (n, n)."""
+    edges = jnp.stack([inner, outer], axis=-1)[..., None]
+    steps = jnp.asarray(_GRADING) * r_min
+    centre = jnp.broadcast_to(r_min, edges.shape)
+    kinks = jnp.concatenate([edges + steps, edges - steps, r_min - edges, centre], axis=-1)
+    radii, weights = shell_quadrature(inner[:, None], outer[:, None], kinks.reshape(1, inner.shape[0], -1))
+    integral = shell_integral_per_nm3(radii, inner[None, :, None], outer[None, :, None], r_min)
+    return jnp.sum(weights * integral, axis=-1)
+
+
+def _reciprocal(W: Array) -> Array:
+    """The upper triangle mirrored: a sum of both could be contracted to a fused product that is not symmetric."""
+    return jnp.where(jnp.tri(W.shape[0], dtype=bool), W.T, W)
+
+
+def cell_kernel_nm3(inner_nm: ArrayLike, outer_nm: ArrayLike, r_min_nm: ArrayLike) -> Array:
+    """W[x, y]: integral over cell x of 4 pi a^2 da times the integral over cell y of 4 pi b^2 K(a, b) db.
+
+    Cells (n,) in nm; returns (n, n), symmetric to the last bit. Two volumes times r^-6: W itself has no unit; over a
+    volume it is nm^-3 (`mean_kernel`). The inner integral is exact, the outer is a Gauss-Legendre rule cut at the kinks
+    and graded towards the edges: relative error below 1e-8 for cells up to 100 nm.
+    """
+    inner, outer, r_min = (jnp.asarray(x, dtype=float) for x in (inner_nm, outer_nm, r_min_nm))
+    return _reciprocal(cell_volumes_nm3(inner, outer)[:, None] * _mean_from_quadrature(inner, outer, r_min))
+
+
+def mean_kernel(W: ArrayLike, volume: ArrayLike) -> Array:
+    """W[x, y] / V_x [nm^-3]: what an ion in cell x sees of cell y at unit density; rows of a cell of no volume are 0.
+
+    `cell_mean_kernel_per_nm3` has the limit for cells of no volume.
+    """
+    W, volume = jnp.asarray(W, dtype=float), jnp.asarray(volume, dtype=float)[:, None]
+    return jnp.where(volume > 0.0, W / jnp.where(volume > 0.0, volume, 1.0), 0.0)
+
+
+def cell_mean_kernel_per_nm3(inner_nm: ArrayLike, outer_nm: ArrayLike, r_min_nm: ArrayLike) -> Array:
+    """`mean_kernel` of `cell_kernel_nm3` (n, n) [nm^-3], with the limit value in rows of cells of no thickness."""
+    inner, outer, r_min = (jnp.asarray(x, dtype=float) for x in (inner_nm, outer_nm, r_min_nm))
+    volume = cell_volumes_nm3(inner, outer)[:, None]
+    mean = _mean_from_quadrature(inner, outer, r_min)
+    return jnp.where(volume > 0.0, _reciprocal(volume * mean) / jnp.where(volume > 0.0, volume, 1.0), mean)

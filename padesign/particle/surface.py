@@ -1,0 +1,54 @@
+"""Loss of an excitation to quenchers spread over the outer surface of the particle.
+
+Quenchers of surface density rho_s that act as C/d^6 on an ion at radius r sum over the sphere of radius R to
+4 pi R^2 rho_s C K(r, R) with the kernel of two spheres, closest approach in the place of the nearest distance.
+"""
+
+from __future__ import annotations
+
+import math
+
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+
+from padesign.particle.cells import shell_quadrature
+from padesign.particle.kernel import pair_kernel
+
+_GRADING = (1.0, 4.0, 16.0)
+
+
+def surface_loss_per_s(
+    radius_nm: ArrayLike, outer_radius_nm: ArrayLike, strength_nm4_per_s: ArrayLike, closest_approach_nm: ArrayLike
+) -> Array:
+    """k(r) = strength (pi R/2r) [max(R-r, d)^-4 - (R+r)^-4] [1/s], d the closest approach; arguments broadcast.
+
+    `strength_nm4_per_s` = C_i rho_s. At the centre k = 4 pi R^2 strength / R^6; near the surface of a large particle it
+    goes over into pi strength / (2 (R-r)^4), a flat sheet. Continuous everywhere, with a bent slope at R - r = d.
+    """
+    outer = jnp.asarray(outer_radius_nm, dtype=float)
+    return 4.0 * math.pi * outer**2 * strength_nm4_per_s * pair_kernel(radius_nm, outer, closest_approach_nm)
+
+
+def surface_kernel_nm4(
+    inner_nm: ArrayLike, outer_nm: ArrayLike, outer_radius_nm: ArrayLike, closest_approach_nm: ArrayLike
+) -> Array:
+    """Volume average over cells (...,) of k(r)/strength [nm^-4]; a cell of no thickness has the value at its radius."""
+    inner, outer, radius, closest = (
+        jnp.asarray(x, dtype=float) for x in (inner_nm, outer_nm, outer_radius_nm, closest_approach_nm)
+    )
+    kinks = radius[..., None] - jnp.asarray(_GRADING) * closest[..., None]
+    radii, weights = shell_quadrature(inner, outer, kinks)
+    return jnp.sum(weights * surface_loss_per_s(radii, radius[..., None], 1.0, closest[..., None]), axis=-1)
+
+
+def mean_surface_loss(
+    inner_nm: ArrayLike,
+    outer_nm: ArrayLike,
+    outer_radius_nm: ArrayLike,
+    strength_nm4_per_s: ArrayLike,
+    closest_approach_nm: ArrayLike,
+) -> Array:
+    """Mean loss rate [1/s] of the ions of each cell to the surface: strength times `surface_kernel_nm4`."""
+    strength = jnp.asarray(strength_nm4_per_s, dtype=float)
+    return strength * surface_kernel_nm4(inner_nm, outer_nm, outer_radius_nm, closest_approach_nm)
