@@ -1,0 +1,215 @@
+"""The nonlinearity S = d log I_em / d log I of one emission band: exact at one power, and its mean over a window.
+
+* Exact S: the largest slope on the up-going branch, found between the points of the trace by the exact second
+  derivative. Infinite at a fold, therefore not reported for a bistable curve.
+* Window S: the largest mean slope over a stated window of log irradiance on an upward sweep, jumps included; finite at
+  a fold, and what an experiment with that resolution sees.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from padesign.kinetics.network import RateNetwork
+from padesign.solve.continuation import Trace
+from padesign.solve.steady import attach_derivatives, newton, tangent
+from padesign.types import LogPopulations, Scalar, ScalarLike
+
+_ROOT_STEPS = 12
+_WINDOW_STEPS = 6
+_TINY = 1e-300
+
+Weights = Float[Array, " n_unknowns"]
+"""Photons per second of a band for each unknown at population 1."""
+
+
+class Steepest(NamedTuple):
+    """Largest exact slope `value` at `log_irradiance`; `inside` is False when it lies at an end of the window."""
+
+    value: Scalar
+    log_irradiance: Scalar
+    log_populations: LogPopulations
+    inside: Bool[Array, ""]
+
+
+class WindowSlope(NamedTuple):
+    """Largest mean slope `value` over a window; its two ends, and whether the solves there converged."""
+
+    value: Scalar
+    log_irradiance_low: Scalar
+    log_irradiance_high: Scalar
+    log_emission_low: Scalar
+    log_emission_high: Scalar
+    converged: Bool[Array, ""]
+
+
+def log_emission(weights: Weights, u: LogPopulations) -> Scalar:
+    """Natural logarithm of the photons per second of a band."""
+    return jnp.log(jnp.sum(weights * jnp.exp(u)) + _TINY)
+
+
+def slope(network: RateNetwork, weights: Weights, u: LogPopulations, log_irradiance: Scalar) -> Scalar:
+    """Exact local slope d ln I_em / d ln I at a steady state."""
+    bright = weights * jnp.exp(u)
+    return jnp.sum(bright * tangent(network, u, log_irradiance)) / (jnp.sum(bright) + _TINY)
+
+
+def trace_slopes(trace: Trace, weights: Weights) -> Float[Array, " points"]:
+    """Exact slopes at the points of a trace (meaningless in its padding)."""
+    bright = weights * jnp.exp(trace.log_populations)
+    along = jnp.sum(bright * trace.tangent_populations, axis=1) / (jnp.sum(bright, axis=1) + _TINY)
+    return along / trace.tangent_log_irradiance
+
+
+def upward_sweep(trace: Trace) -> Bool[Array, " points"]:
+    """Points that a slow upward sweep visits: further than every point before, and stable."""
+    lam = jnp.where(trace.valid, trace.log_irradiance, -jnp.inf)
+    before = jnp.concatenate([jnp.array([-jnp.inf]), jax.lax.cummax(lam)[:-1]])
+    return trace.valid & (lam > before) & (trace.tangent_log_irradiance > 0.0)
+
+
+def on_sweep(
+    trace: Trace, values: Float[Array, "points n"], rates: Float[Array, "points n"], log_irradiance: Scalar
+) -> Float[Array, " n"]:
+    """A quantity on the upward sweep at any power of the trace, by cubic interpolation.
+
+    `values` and `rates` (its derivative along the trace) are given at the points. Across a jump the upper branch is
+    continued downward from the first point that the sweep visits.
+    """
+    later = upward_sweep(trace) & (trace.log_irradiance >= log_irradiance)
+    j = jnp.where(jnp.any(later), jnp.argmax(later), trace.count - 1)
+    i = jnp.maximum(j - 1, 0)
+    low, high = trace.log_irradiance[i], trace.log_irradiance[j]
+    rate_low = rates[i] / jnp.maximum(trace.tangent_log_irradiance[i], 1e-9)
+    rate_high = rates[j] / jnp.maximum(trace.tangent_log_irradiance[j], 1e-9)
+    width = high - low
+    usable = (width > 0.0) & (trace.tangent_log_irradiance[i] > 0.02) & (log_irradiance >= low)
+    s = jnp.where(usable, (log_irradiance - low) / jnp.where(usable, width, 1.0), 1.0)
+    cubic = (
+        (2 * s**3 - 3 * s**2 + 1) * values[i]
+        + (3 * s**2 - 2 * s**3) * values[j]
+        + width * ((s**3 - 2 * s**2 + s) * rate_low + (s**3 - s**2) * rate_high)
+    )
+    return jnp.where(usable, cubic, values[j] + rate_high * (log_irradiance - high))
+
+
+def guess_on_sweep(trace: Trace, log_irradiance: Scalar) -> LogPopulations:
+    """Log populations on the upward sweep, interpolated; a start for Newton."""
+    return on_sweep(trace, trace.log_populations, trace.tangent_populations, log_irradiance)
+
+
+def states_on_sweep(
+    network: RateNetwork, trace: Trace, log_irradiances: Float[Array, " powers"]
+) -> tuple[Float[Array, "powers n_unknowns"], Float[Array, " powers"]]:
+    """Steady states on the upward sweep with exact first derivatives attached, and the residuals reached."""
+    frozen, trace = jax.lax.stop_gradient((network, trace))
+
+    def solve(lam: Scalar) -> tuple[LogPopulations, Scalar]:
+        state = newton(frozen, guess_on_sweep(trace, lam), lam)
+        return state.log_populations, state.residual
+
+    found, residuals = jax.lax.map(solve, jax.lax.stop_gradient(log_irradiances))
+    attached = [attach_derivatives(network, u, lam) for u, lam in zip(found, log_irradiances, strict=True)]
+    return jnp.stack(attached), residuals
+
+
+def steepest(
+    network: RateNetwork, trace: Trace, weights: Weights, log_irradiance_min: Scalar, log_irradiance_max: Scalar
+) -> Steepest:
+    """Largest exact slope on the upward sweep between two powers; the value carries exact first derivatives.
+
+    Where the maximum lies inside, its location needs no derivative (envelope theorem).
+    """
+    frozen = jax.lax.stop_gradient(network)
+    fixed_weights = jax.lax.stop_gradient(weights)
+    lam = trace.log_irradiance
+    allowed = upward_sweep(trace) & (lam >= log_irradiance_min) & (lam <= log_irradiance_max)
+    at_points = jnp.where(allowed, trace_slopes(trace, fixed_weights), -jnp.inf)
+    k = jnp.argmax(at_points)
+    low = jnp.clip(lam[jnp.maximum(k - 1, 0)], log_irradiance_min, log_irradiance_max)
+    high = jnp.clip(lam[jnp.minimum(k + 1, trace.count - 1)], log_irradiance_min, log_irradiance_max)
+
+    def curvature(point: Scalar) -> Scalar:
+        u = newton(frozen, guess_on_sweep(trace, point), point).log_populations
+        direction = tangent(frozen, u, point)
+        return jax.jvp(lambda x, y: slope(frozen, fixed_weights, x, y), (u, point), (direction, 1.0))[1]
+
+    def shrink(_: Array, state: tuple) -> tuple:
+        a, b, fa, fb, side = state
+        middle = jnp.where(fa - fb == 0.0, 0.5 * (a + b), (a * fb - b * fa) / (fb - fa))
+        middle = jnp.where(jnp.isfinite(middle), jnp.clip(middle, a, b), 0.5 * (a + b))
+        value = curvature(middle)
+        rising = value > 0.0
+        return (
+            jnp.where(rising, middle, a),
+            jnp.where(rising, b, middle),
+            jnp.where(rising, value, jnp.where(side == -1, 0.5 * fa, fa)),
+            jnp.where(rising, jnp.where(side == 1, 0.5 * fb, fb), value),
+            jnp.where(rising, 1, -1),
+        )
+
+    fa, fb = jax.lax.map(curvature, jnp.stack([low, high]))
+    inside = (fa > 0.0) & (fb < 0.0)
+    a, b, fa, fb, _ = jax.lax.fori_loop(0, _ROOT_STEPS, shrink, (low, high, fa, fb, jnp.asarray(0)))
+    root = jnp.where(jnp.abs(fa) < jnp.abs(fb), a, b)
+    edge = jnp.where(fa <= 0.0, low, high)
+    best = jax.lax.stop_gradient(jnp.where(inside, root, edge))
+    u = states_on_sweep(network, trace, best[None])[0][0]
+    return Steepest(slope(network, weights, u, best), best, u, inside)
+
+
+def steepest_window(
+    network: RateNetwork,
+    trace: Trace,
+    weights: Weights,
+    window_decades: ScalarLike,
+    log_irradiance_min: Scalar,
+    log_irradiance_max: Scalar,
+) -> WindowSlope:
+    """Largest mean slope over `window_decades` on the upward sweep, the window inside the two powers.
+
+    Coarse search on the interpolated trace, then a bounded Newton search for equal slopes at both ends, each end solved
+    exactly. The value carries exact first derivatives (envelope theorem for the location).
+    """
+    frozen, fixed_weights = jax.lax.stop_gradient((network, weights))
+    width = window_decades * jnp.log(10.0)
+    last = log_irradiance_max - width
+
+    bright = fixed_weights * jnp.exp(trace.log_populations)
+    emission = jnp.log(jnp.sum(bright, axis=1) + _TINY)[:, None]
+    along = (trace_slopes(trace, fixed_weights) * trace.tangent_log_irradiance)[:, None]
+
+    def rough(low: Scalar) -> Scalar:
+        return (on_sweep(trace, emission, along, low + width) - on_sweep(trace, emission, along, low))[0] / width
+
+    points = jnp.where(upward_sweep(trace), trace.log_irradiance, log_irradiance_min)
+    starts = jnp.concatenate([points, points - 0.5 * width, points - width])
+    starts = jnp.sort(jnp.clip(starts, log_irradiance_min, jnp.maximum(last, log_irradiance_min)))
+    values = jax.vmap(rough)(starts)
+    k = jnp.argmax(values)
+    a, b = starts[jnp.maximum(k - 1, 0)], starts[jnp.minimum(k + 1, starts.shape[0] - 1)]
+
+    def end(lam: Scalar) -> tuple[Scalar, Scalar]:
+        u = newton(frozen, guess_on_sweep(trace, lam), lam).log_populations
+        return log_emission(fixed_weights, u), slope(frozen, fixed_weights, u, lam)
+
+    def refine(_: Array, state: tuple) -> tuple:
+        a, b, best, best_value, low = state
+        emission, slopes = jax.lax.map(end, jnp.stack([low, low + width]))
+        value = (emission[1] - emission[0]) / width
+        better = value > best_value
+        best, best_value = jnp.where(better, low, best), jnp.where(better, value, best_value)
+        rising = slopes[1] > slopes[0]
+        a, b = jnp.where(rising, low, a), jnp.where(rising, b, low)
+        return a, b, best, best_value, 0.5 * (a + b)
+
+    start = starts[k]
+    _, _, low, _, _ = jax.lax.fori_loop(0, _WINDOW_STEPS, refine, (a, b, start, jnp.asarray(-jnp.inf), start))
+    ends = jax.lax.stop_gradient(jnp.stack([low, low + width]))
+    states, residuals = states_on_sweep(network, trace, ends)
+    below, above = log_emission(weights, states[0]), log_emission(weights, states[1])
+    return WindowSlope((above - below) / width, ends[0], ends[1], below, above, jnp.max(residuals) <= 1e-8)

@@ -1,0 +1,91 @@
+"""One solved system: the network, its power curve and everything that is read off it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from padesign.kinetics.light import Band, EmittingNetwork, find_band
+from padesign.observables.nonlinearity import (
+    Steepest,
+    WindowSlope,
+    log_emission,
+    states_on_sweep,
+    steepest,
+    steepest_window,
+)
+from padesign.solve.continuation import Trace, trace_curve
+from padesign.solve.settle import settle_curve
+from padesign.solve.stability import Threshold, find_threshold
+from padesign.types import Scalar, ScalarLike
+
+SteadyStateMethod = Literal["continuation", "diffrax"]
+LEAD_IN = 4.6
+"""The curve starts this far (in ln I) below the window, so that the linear regime is seen: a factor of 100."""
+
+
+class Solution(eqx.Module):
+    """The power curve of a system between `log_irradiance_min` and `log_irradiance_max` (ln of W cm^-2).
+
+    Everything here is a pure function and carries exact first derivatives with respect to the network.
+    """
+
+    light: EmittingNetwork
+    trace: Trace
+    log_irradiance_min: Scalar
+    log_irradiance_max: Scalar
+
+    def band(self, label: str) -> Band:
+        """The emission band "Tm:3H4 -> Tm:3H6"; raises `InputError` when the system has no such levels."""
+        return find_band(self.light.levels, label)
+
+    def steepest(self, band: Band, log_cap: Scalar | None = None) -> Steepest:
+        """Largest exact slope on the upward sweep inside the window, up to `log_cap` if given."""
+        return steepest(
+            self.light.network, self.trace, self.light.weights(band), self.log_irradiance_min, self._top(log_cap)
+        )
+
+    def steepest_window(self, band: Band, window_decades: float, log_cap: Scalar | None = None) -> WindowSlope:
+        """Largest mean slope over `window_decades` on the upward sweep inside the window, up to `log_cap` if given."""
+        weights = self.light.weights(band)
+        top = self._top(log_cap)
+        return steepest_window(self.light.network, self.trace, weights, window_decades, self.log_irradiance_min, top)
+
+    def threshold(self, band: Band) -> Threshold:
+        """Linear-stability threshold up to ten times the window's upper end."""
+        low, high = self.log_irradiance_min - LEAD_IN, self.log_irradiance_max + jnp.log(10.0)
+        return find_threshold(self.light.network, self.light.weights(band), low, high)
+
+    def log_photons_per_s(self, bands: list[Band], log_irradiance: Scalar) -> Float[Array, " bands"]:
+        """Natural logarithm of the photons per second of each band at one power on the upward sweep."""
+        state, _ = states_on_sweep(self.light.network, self.trace, jnp.asarray(log_irradiance)[None])
+        return jnp.stack([log_emission(self.light.weights(band), state[0]) for band in bands])
+
+    def _top(self, log_cap: Scalar | None) -> Scalar:
+        return self.log_irradiance_max if log_cap is None else jnp.minimum(self.log_irradiance_max, log_cap)
+
+
+def solve(
+    light: EmittingNetwork,
+    irradiance_min_kW_per_cm2: ScalarLike,
+    irradiance_max_kW_per_cm2: ScalarLike,
+    *,
+    method: SteadyStateMethod = "continuation",
+    coarseness: ScalarLike = 1.0,
+) -> Solution:
+    """Power curve of a system; the trace itself carries no derivatives, what is read off it does.
+
+    `coarseness` scales the distance between points of a continuation: a claimed number is recomputed with 0.5 or less.
+    """
+    low = jnp.log(jnp.asarray(irradiance_min_kW_per_cm2) * 1e3)
+    high = jnp.log(jnp.asarray(irradiance_max_kW_per_cm2) * 1e3)
+    fixed = jax.lax.stop_gradient(light.network)
+    if method == "diffrax":
+        trace = settle_curve(fixed, low - LEAD_IN, high)
+    else:
+        trace = trace_curve(fixed, low - LEAD_IN, high, coarseness)
+    return Solution(light, jax.lax.stop_gradient(trace), low, high)

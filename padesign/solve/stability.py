@@ -1,0 +1,246 @@
+"""Threshold from linear stability of the unexcited particle, and an estimate of S there, without a power curve.
+
+With every ground state frozen at 1 the excited populations obey dp/dt = B p + source with B = B0 + I B1. Off-diagonal
+elements of B are non-negative, so its growth rate (eigenvalue of largest real part) is real with non-negative vectors
+(Perron-Frobenius), and the particle avalanches where it first rises through zero.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from padesign.kinetics.network import RateNetwork
+from padesign.types import Scalar
+
+_SCAN_POINTS = 40
+_BISECTIONS = 8
+_NEWTON_STEPS = 5
+_NODA_STEPS = 30
+
+
+class ExcitedSystem(NamedTuple):
+    """dp/dt = (at_rest + I per_irradiance) p + I source about the ground state; s^-1 and s^-1 per W cm^-2."""
+
+    at_rest: Float[Array, "n_excited n_excited"]
+    per_irradiance: Float[Array, "n_excited n_excited"]
+    source_at_rest: Float[Array, " n_excited"]
+    source_per_irradiance: Float[Array, " n_excited"]
+
+    def matrix(self, log_irradiance: Scalar) -> Float[Array, "n_excited n_excited"]:
+        return self.at_rest + jnp.exp(log_irradiance) * self.per_irradiance
+
+    def source(self, log_irradiance: Scalar) -> Float[Array, " n_excited"]:
+        return self.source_at_rest + jnp.exp(log_irradiance) * self.source_per_irradiance
+
+
+class Threshold(NamedTuple):
+    """`log_irradiance`: ln(W cm^-2) of the first upward zero of the growth rate, meaningful where `exists`.
+
+    `margin`: growth rate at the highest power over the decay rate of the slowest mode in the dark: -1 without any
+    feedback, rising to 0 where the particle would avalanche; 0 where `exists`. `slope_estimate`: S of the emission at
+    threshold from the normal form, meaningful where `exists` and `curvature_per_s` > 0; a negative curvature announces
+    bistability.
+    """
+
+    log_irradiance: Scalar
+    exists: Bool[Array, ""]
+    margin: Scalar
+    slope_estimate: Scalar
+    curvature_per_s: Scalar
+
+
+def excited_levels(network: RateNetwork) -> np.ndarray:
+    """Indices of every unknown that is not the first level of its ion."""
+    keep, start = [], 0
+    for dark in network.dark:
+        cells, levels = dark.shape[0], dark.shape[1]
+        block = start + np.arange(cells * levels).reshape(cells, levels)
+        keep.append(block[:, 1:].ravel())
+        start += cells * levels
+    return np.concatenate(keep)
+
+
+def ground_state(network: RateNetwork) -> Float[Array, " n_unknowns"]:
+    """Every ion in its first level."""
+    ground = np.ones(network.n_unknowns)
+    ground[excited_levels(network)] = 0.0
+    return jnp.asarray(ground)
+
+
+def excited_system(network: RateNetwork) -> ExcitedSystem:
+    """The linear problem about the ground state."""
+    keep = excited_levels(network)
+    ground = ground_state(network)
+
+    n = network.n_unknowns
+    dark, bright = [], []
+    source_dark, source_bright = [], []
+    start = 0
+    for d, w, t in zip(network.dark, network.pump, network.transfer, strict=True):
+        cells, levels = d.shape[0], d.shape[1]
+        for rates, from_ground, into, source in (
+            (d + t @ ground, t[:, :, 0, :], dark, source_dark),
+            (w, jnp.zeros_like(t[:, :, 0, :]), bright, source_bright),
+        ):
+            own = rates - jnp.eye(levels) * rates.sum(axis=1)[:, None, :]
+            columns = start + np.arange(cells)[:, None] * levels + np.arange(levels)
+            rows = from_ground.at[
+                np.arange(cells)[:, None, None], np.arange(levels)[None, :, None], columns[:, None, :]
+            ].add(own)
+            into.append(rows.reshape(cells * levels, n))
+            source.append(own[:, :, 0].ravel())
+        start += cells * levels
+    pick = np.ix_(keep, keep)
+    return ExcitedSystem(
+        jnp.concatenate(dark)[pick],
+        jnp.concatenate(bright)[pick],
+        jnp.concatenate(source_dark)[keep],
+        jnp.concatenate(source_bright)[keep],
+    )
+
+
+def growth_rate(matrix: Float[Array, "n n"]) -> tuple[Scalar, Float[Array, " n"]]:
+    """Growth rate and its non-negative right vector by Noda's inverse iteration (Numer. Math. 17, 382 (1971)).
+
+    The start is the response to a uniform source, slightly shifted so that a matrix exactly at threshold is no trouble.
+    """
+    n = matrix.shape[0]
+    start = jnp.linalg.solve(matrix - 1e-9 * jnp.max(jnp.abs(matrix)) * jnp.eye(n), jnp.ones(n))
+
+    def step(state: tuple) -> tuple:
+        x, bound, _, k = state
+        shifted = bound * (1 + jnp.sign(bound) * 1e-12) * jnp.eye(n) - matrix
+        y = jnp.abs(jnp.linalg.solve(shifted, x))
+        y = y / jnp.max(y) + 1e-40
+        ratio = matrix @ y / y
+        new_bound = jnp.max(jnp.where(y > 1e-30, ratio, -jnp.inf))
+        usable = jnp.isfinite(new_bound) & jnp.all(jnp.isfinite(y))
+        change = jnp.abs(new_bound - bound)
+        better = usable & (new_bound < bound)
+        return (
+            jnp.where(usable, y, x),
+            jnp.where(better, new_bound, bound),
+            jnp.where(usable, change, 0.0),
+            k + 1,
+        )
+
+    def unfinished(state: tuple) -> Array:
+        _, bound, change, k = state
+        return (k < _NODA_STEPS) & (change > 1e-10 * jnp.abs(bound))
+
+    x = jnp.abs(start) / jnp.max(jnp.abs(start)) + 1e-40
+    bound = jnp.max(matrix @ x / x)
+    x, bound, _, _ = jax.lax.while_loop(unfinished, step, (x, bound, jnp.asarray(jnp.inf), jnp.asarray(0)))
+    return bound, x
+
+
+def _is_stable(matrix: Float[Array, "n n"]) -> Bool[Array, ""]:
+    """True where the growth rate is negative: then -B has a non-negative inverse (it is an M-matrix)."""
+    return jnp.all(jnp.linalg.solve(-matrix, jnp.ones(matrix.shape[0])) >= 0.0)
+
+
+def find_threshold(
+    network: RateNetwork,
+    emission_weights: Float[Array, " n_unknowns"],
+    log_irradiance_min: Scalar,
+    log_irradiance_max: Scalar,
+) -> Threshold:
+    """First power between the limits where the unexcited particle becomes unstable; first derivatives are exact."""
+    system = excited_system(network)
+    frozen = jax.lax.stop_gradient(system)
+    scan = jnp.linspace(log_irradiance_min, log_irradiance_max, _SCAN_POINTS)
+    stable = jax.lax.map(lambda lam: _is_stable(frozen.matrix(lam)), scan)
+    exists = jnp.any(~stable) & stable[0]
+    upper = jnp.argmax(~stable)
+
+    def bisect(_: Array, bracket: tuple) -> tuple:
+        low, high = bracket
+        middle = 0.5 * (low + high)
+        is_stable = _is_stable(frozen.matrix(middle))
+        return jnp.where(is_stable, middle, low), jnp.where(is_stable, high, middle)
+
+    low, high = jax.lax.fori_loop(0, _BISECTIONS, bisect, (scan[jnp.maximum(upper - 1, 0)], scan[upper]))
+
+    def vectors(lam: Scalar) -> tuple[Scalar, Array, Array, Array]:
+        b = frozen.matrix(lam)
+        growth, right = growth_rate(b)
+        _, left = growth_rate(b.T)
+        left = left / (left @ right)
+        return growth, left, right, jnp.exp(lam) * (left @ frozen.per_irradiance @ right)
+
+    def refine(_: Array, lam: Scalar) -> Scalar:
+        growth, _, _, by_log = vectors(lam)
+        return jnp.clip(lam - growth / by_log, low, high)
+
+    lam = jax.lax.fori_loop(0, _NEWTON_STEPS, refine, jnp.where(exists, low, log_irradiance_max))
+    growth, left, right, by_log = jax.lax.stop_gradient(vectors(lam))
+    change = left @ system.matrix(lam) @ right
+    attached = lam - jnp.where(exists, (change - jax.lax.stop_gradient(change)) / by_log, 0.0)
+
+    dark_decay, _ = growth_rate(frozen.at_rest)
+    margin = jnp.where(exists, 0.0, (growth + change - jax.lax.stop_gradient(change)) / jnp.abs(dark_decay))
+    slope, curvature = _slope_estimate(network, system, emission_weights, attached, left, right)
+    return Threshold(attached, exists, margin, slope, curvature)
+
+
+def _attach_vector(matrix: Array, vector: Array) -> Array:
+    """The null vector with exact first derivatives, its largest component held fixed."""
+    n = vector.shape[0]
+    pin = jnp.zeros(n).at[jnp.argmax(vector)].set(1.0)
+    fixed = jax.lax.stop_gradient(matrix)
+    bordered = jnp.block([[fixed, -vector[:, None]], [pin[None, :], jnp.zeros((1, 1))]])
+    change = jnp.append((matrix - fixed) @ vector, 0.0)
+    return vector - _scaled_solve(bordered, change)[:n]
+
+
+def _scaled_solve(matrix: Array, right: Array) -> Array:
+    """Solve with rows scaled to one: the rates of a network differ by many decades."""
+    scale = jax.lax.stop_gradient(jnp.max(jnp.abs(matrix), axis=1))
+    return jnp.linalg.solve(matrix / scale[:, None], right / scale)
+
+
+def _slope_estimate(
+    network: RateNetwork,
+    system: ExcitedSystem,
+    emission_weights: Array,
+    lam: Scalar,
+    left: Array,
+    right: Array,
+) -> tuple[Scalar, Scalar]:
+    """S ~ 1/2 + lam'/(2 sqrt(c s0)) + d ln r_em / d ln I from the normal form da/dt = lam a + s0 - c a^2."""
+    keep = excited_levels(network)
+    matrix, pumped = system.matrix(lam), jnp.exp(lam) * system.per_irradiance
+    n = matrix.shape[0]
+    right, left = _attach_vector(matrix, right), _attach_vector(matrix.T, left)
+    left = left / (left @ right)
+    by_log = left @ pumped @ right
+    pin = jnp.zeros(n).at[jnp.argmax(right)].set(1.0)
+    bordered = jnp.block([[matrix, -right[:, None]], [pin[None, :], jnp.zeros((1, 1))]])
+    turn = _scaled_solve(bordered, jnp.append(-pumped @ right, 0.0))[:n]
+
+    embed = jnp.zeros((network.n_unknowns, n)).at[keep, np.arange(n)].set(1.0)
+    full = embed @ right
+    ground = ground_state(network)
+    drained = [(block.sum(axis=1, keepdims=True) * (jnp.arange(block.shape[1]) == 0)) for block in network.split(full)]
+    direction = full - jnp.concatenate([block.ravel() for block in drained])
+
+    def derivative(amount: Scalar) -> Array:
+        p = ground + amount * direction
+        return network.derivative_per_s(p, jnp.exp(lam))[keep]
+
+    def first(amount: Scalar) -> Array:
+        return jax.jvp(derivative, (amount,), (1.0,))[1]
+
+    second = jax.jvp(first, (0.0,), (1.0,))[1]
+    curvature = -0.5 * (left @ second)
+    source = left @ system.source(lam)
+    weights = emission_weights[keep]
+    bright = weights @ right
+    by_emission = (weights @ turn) / jnp.where(bright > 0.0, bright, 1.0)
+    product = jnp.maximum(curvature * source, 1e-30)
+    return 0.5 + by_log / (2.0 * jnp.sqrt(product)) + by_emission, curvature
