@@ -1,0 +1,128 @@
+"""From a checked run file to the objects of the layers below."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+
+from padesign.config import schema
+from padesign.config.values import Choice as ChoiceSpec
+from padesign.config.values import Range
+from padesign.design.objective import AbstractObjective
+from padesign.design.problem import InnerSettings, Problem, Scene
+from padesign.design.space import Choice, DesignSpace, DopantSpace, Fixed, Free, LayerSpace, Value
+from padesign.errors import InputError
+from padesign.kinetics.text import TextNetwork, parse_network
+from padesign.particle.layers import Particle
+
+OBJECTIVE_GROUP = "padesign.objectives"
+
+
+def build_space(run: schema.RunFile) -> DesignSpace:
+    """The design space of a run file with a `particle` block."""
+    spec = run.particle
+    if spec is None:
+        raise InputError("this run file has no `particle`", cure="it holds a hand-written network: use `evaluate`")
+    layers = []
+    for layer in spec.layers:
+        thickness = _value(layer.thickness_nm) if layer.diameter_nm is None else _value(layer.diameter_nm, scale=0.5)
+        dopants = tuple(
+            DopantSpace(ion, _value(share), bool(getattr(share, "optional", False)))
+            for ion, share in layer.dopants_mol_percent.items()
+        )
+        hosts = tuple(layer.host.choice) if isinstance(layer.host, ChoiceSpec) else (layer.host,)
+        layers.append(LayerSpace(layer.name, hosts, thickness, dopants, layer.optional))
+    wavelength = run.excitation.wavelength_nm
+    lasers = tuple(wavelength.choice) if isinstance(wavelength, ChoiceSpec) else (float(wavelength),)
+    return DesignSpace(
+        tuple(layers), lasers, spec.max_diameter_nm, spec.interface_mixing_nm, spec.surface_loss, spec.max_level_cm1
+    )
+
+
+def build_reference(run: schema.RunFile, reference: schema.Reference) -> DesignSpace:
+    """A published particle under the conditions of the run."""
+    layers = tuple(
+        LayerSpace(
+            layer.name,
+            (layer.host,),
+            Fixed(0.5 * layer.diameter_nm if layer.diameter_nm is not None else float(layer.thickness_nm or 0.0)),
+            tuple(DopantSpace(ion, Fixed(x)) for ion, x in layer.dopants_mol_percent.items()),
+        )
+        for layer in reference.layers
+    )
+    space = build_space(run)
+    return dataclasses.replace(space, layers=layers, max_diameter_nm=None)
+
+
+def build_particle(run: schema.RunFile) -> Particle:
+    """The one particle of a run file without free values."""
+    space = build_space(run)
+    bounds = space.bounds({})
+    return space.particle({}, bounds.thickness_low_nm.tolist(), bounds.fraction_low)
+
+
+def build_network(run: schema.RunFile) -> TextNetwork:
+    """The hand-written network of a run file with a `network` block."""
+    if run.network is None:
+        raise InputError("this run file has no `network`")
+    return parse_network(run.network.levels, run.network.processes, run.network.energies_cm1)
+
+
+def build_scene(run: schema.RunFile) -> Scene:
+    """Power window, temperature and solver settings."""
+    return Scene(
+        run.excitation.irradiance_window_kW_per_cm2,
+        run.temperature_K,
+        run.solver.steady_state,
+        run.solver.cells_per_layer,
+        run.solver.judge_cells_per_layer,
+    )
+
+
+def build_objective(run: schema.RunFile) -> AbstractObjective:
+    """The objective by name from the installed ones (entry points `padesign.objectives`)."""
+    spec = run.objective
+    if spec is None:
+        raise InputError("this run file has no `objective`", cure="add one: nonlinearity, threshold or colour")
+    if isinstance(spec, schema.Custom):
+        name, options = spec.name, dict(spec.options)
+    else:
+        name = spec.kind
+        options = {key: value for key, value in spec.model_dump(exclude={"kind"}).items() if value is not None}
+    if name == "threshold" and "emission" not in options:
+        options["emission"] = (run.emission or (None,))[0]
+        if options["emission"] is None:
+            raise InputError(
+                "the threshold objective needs a band to report S and brightness of",
+                cure='add `emission: "Tm:3H4 -> Tm:3H6"` to the objective',
+                path=("objective",),
+            )
+    try:
+        return objectives()[name].from_options(options)
+    except KeyError:
+        raise InputError(
+            f"there is no objective `{name}`", cure=f"installed: {', '.join(objectives())}", path=("objective", "name")
+        ) from None
+    except TypeError as error:
+        raise InputError(f"objective `{name}` does not take these options: {error}", path=("objective",)) from error
+
+
+def objectives() -> Mapping[str, type[AbstractObjective]]:
+    """Every installed objective by name."""
+    return {point.name: point.load() for point in entry_points(group=OBJECTIVE_GROUP)}
+
+
+def build_problem(run: schema.RunFile) -> Problem:
+    """The whole design problem of a run file."""
+    inner = InnerSettings(run.search.starts, run.search.steps, run.search.learning_rate)
+    return Problem(build_space(run), build_objective(run), build_scene(run), inner, dict(run.parameter_sets))
+
+
+def _value(spec: object, scale: float = 1.0) -> Value:
+    if isinstance(spec, ChoiceSpec):
+        return Choice(tuple(scale * float(option) for option in spec.choice))
+    if isinstance(spec, Range):
+        start = None if spec.start is None else scale * spec.start
+        return Free(scale * spec.min, scale * spec.max, start)
+    return Fixed(scale * float(spec))  # type: ignore[arg-type]

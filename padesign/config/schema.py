@@ -1,0 +1,390 @@
+"""The run file as a closed schema: everything a run depends on, as data. Every field's unit stands in its name."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, JsonValue, model_validator
+
+from padesign.config.check import cross_problems, layer_problems, particle_problems
+from padesign.config.quantity import Problem, Quantity, complaint, refuse, show
+from padesign.config.values import (
+    Closed,
+    Diameter,
+    FileSafe,
+    Flag,
+    Fraction,
+    FreeDiameter,
+    FreeHost,
+    FreeMolPercent,
+    FreeThickness,
+    FreeWavelength,
+    Host,
+    Ion,
+    Irradiance,
+    MolPercent,
+    PhotonRate,
+    Power,
+    Spot,
+    Temperature,
+    Text,
+    Thickness,
+    Transition,
+    Wavelength,
+    raise_unless_below,
+)
+
+
+def spot_irradiance_kW_per_cm2(power_mW: float, spot_fwhm_um: float) -> float:
+    """Peak irradiance of a Gaussian spot: P 4 ln2 / (pi FWHM^2), from its integral over the plane."""
+    watts, width_cm = 1e-3 * power_mW, 1e-4 * spot_fwhm_um
+    return 1e-3 * watts * 4.0 * math.log(2.0) / (math.pi * width_cm**2)
+
+
+class Shelf(Closed):
+    """What the laboratory has; a design may use nothing else. An entry that is left out does not limit."""
+
+    ions: tuple[Ion, ...] | None = None
+    lasers_nm: tuple[Wavelength, ...] | None = None
+    max_irradiance_kW_per_cm2: Irradiance | None = None
+    """Largest irradiance at the sample; or give the laser's power and its spot."""
+    max_power_mW: Power | None = None
+    spot_fwhm_um: Spot | None = None
+    """Full width at half maximum of the Gaussian spot."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Shelf:
+        found = []
+        if self.max_irradiance_kW_per_cm2 is not None and self.max_power_mW is not None:
+            found.append(Problem(("max_power_mW",), "is a second limit", "keep it or `max_irradiance_kW_per_cm2`"))
+        if (self.max_power_mW is None) != (self.spot_fwhm_um is None):
+            given, missing = ("max_power_mW", "spot_fwhm_um")[:: 1 if self.spot_fwhm_um is None else -1]
+            found.append(Problem((given,), f"stands without `{missing}`", f"add `{missing}`"))
+        for key in ("ions", "lasers_nm"):
+            if getattr(self, key) == ():
+                found.append(Problem((key,), "is empty", "list what is on the shelf, or remove the key for no limit"))
+        if found:
+            raise complaint(found)
+        return self
+
+    @property
+    def irradiance_limit_kW_per_cm2(self) -> float:
+        """Largest irradiance the laser gives; infinite when the shelf does not say."""
+        if self.max_power_mW is not None and self.spot_fwhm_um is not None:
+            return spot_irradiance_kW_per_cm2(self.max_power_mW, self.spot_fwhm_um)
+        return math.inf if self.max_irradiance_kW_per_cm2 is None else self.max_irradiance_kW_per_cm2
+
+
+class _WindowEnds(Closed):
+    @model_validator(mode="before")
+    @classmethod
+    def _not_a_number(cls, data: Any) -> Any:
+        if isinstance(data, int | float | str):
+            cure = "write {min: ..., max: ...}, the two ends of the power curve"
+            raise refuse(f"must be a window, but is {show(data)}", cure)
+        return data
+
+
+class Window(_WindowEnds):
+    """Lowest and highest irradiance of the power curve."""
+
+    min: Irradiance
+    max: Irradiance
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Window:
+        raise_unless_below(self.min, self.max)
+        return self
+
+
+class PowerWindow(_WindowEnds):
+    """Lowest and highest laser power of the power curve."""
+
+    min: Power
+    max: Power
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        return self.min, self.max
+
+    @model_validator(mode="after")
+    def _ordered(self) -> PowerWindow:
+        raise_unless_below(self.min, self.max)
+        return self
+
+
+class Excitation(Closed):
+    """One continuous laser, and the window of the power curve."""
+
+    wavelength_nm: FreeWavelength
+    irradiance_kW_per_cm2: Window | None = None
+    """Window of the power curve; or give `power_mW` and `spot_fwhm_um`."""
+    power_mW: PowerWindow | None = None
+    spot_fwhm_um: Spot | None = None
+    """Full width at half maximum of the Gaussian spot."""
+
+    @model_validator(mode="after")
+    def _one_window(self) -> Excitation:
+        if self.irradiance_kW_per_cm2 is not None:
+            extra = [key for key in ("power_mW", "spot_fwhm_um") if getattr(self, key) is not None]
+            if extra:
+                cure = "keep `irradiance_kW_per_cm2`, or `power_mW` with `spot_fwhm_um`"
+                raise complaint([Problem((key,), "says the window a second time", cure) for key in extra])
+        elif self.power_mW is None:
+            cure = "add `irradiance_kW_per_cm2: {min: ..., max: ...}`, or `power_mW` likewise and `spot_fwhm_um`"
+            raise refuse("has no window for the power curve", cure)
+        elif self.spot_fwhm_um is None:
+            raise complaint([Problem(("power_mW",), "stands without `spot_fwhm_um`", "add `spot_fwhm_um`")])
+        return self
+
+    @property
+    def irradiance_window_kW_per_cm2(self) -> tuple[float, float]:
+        """Lowest and highest irradiance of the power curve."""
+        if self.irradiance_kW_per_cm2 is not None:
+            return self.irradiance_kW_per_cm2.min, self.irradiance_kW_per_cm2.max
+        if self.power_mW is None or self.spot_fwhm_um is None:
+            raise ValueError("an excitation without a window")
+        low, high = (spot_irradiance_kW_per_cm2(power, self.spot_fwhm_um) for power in self.power_mW.ends)
+        return low, high
+
+
+class Layer(Closed):
+    """One concentric layer: the first is the core and has a diameter, every other one a thickness."""
+
+    name: FileSafe
+    host: FreeHost
+    diameter_nm: FreeDiameter | None = None
+    thickness_nm: FreeThickness | None = None
+    optional: Flag = False
+    """The outer search may leave the layer out."""
+    dopants_mol_percent: dict[Ion, FreeMolPercent] = Field(default_factory=dict)
+    """Share of each ion among the host's dopable cation sites; the host's own cation is the rest."""
+
+    @model_validator(mode="after")
+    def _sound(self) -> Layer:
+        if found := layer_problems(self.dopants_mol_percent):
+            raise complaint(found)
+        return self
+
+
+class FixedLayer(Closed):
+    """A layer without free values."""
+
+    name: FileSafe
+    host: Host
+    diameter_nm: Diameter | None = None
+    thickness_nm: Thickness | None = None
+    dopants_mol_percent: dict[Ion, MolPercent] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _sound(self) -> FixedLayer:
+        if found := layer_problems(self.dopants_mol_percent):
+            raise complaint(found)
+        return self
+
+
+class ParticleSpec(Closed):
+    """Concentric layers from the core outward, with what may vary."""
+
+    layers: tuple[Layer, ...]
+    max_diameter_nm: Annotated[float, Quantity("nm", 1.0, 1000.0)] | None = None
+    interface_mixing_nm: Annotated[float, Quantity("nm", 0.0, 5.0)] = 0.5
+    """Width over which neighbouring layers mix."""
+    surface_loss: Flag = True
+    max_level_cm1: Annotated[float, Quantity("cm^-1", 1000.0, 100000.0)] = 30000.0
+    """Levels above this energy are left out."""
+
+    @model_validator(mode="after")
+    def _sound(self) -> ParticleSpec:
+        if found := particle_problems(self.layers, self.max_diameter_nm):
+            raise complaint(found)
+        return self
+
+
+class Network(Closed):
+    """Levels and processes written by hand: a published few-level model runs as it stands."""
+
+    levels: dict[Text, tuple[Text, ...]]
+    """Level ids of each ion, from low to high."""
+    energies_cm1: dict[Text, Annotated[float, Quantity("cm^-1", 0.0, 200000.0)]] = Field(default_factory=dict)
+    """Energy of "Ion:level"."""
+    degeneracies: dict[Text, Annotated[int, Quantity(low=1, high=1000, whole=True)]] = Field(default_factory=dict)
+    """Degeneracy of "Ion:level"."""
+    processes: tuple[Text, ...]
+    """Lines such as "Tm:3H6 -> Tm:3F4 @ 6.0e-25 cm^2" (absorption at the excitation wavelength),
+    "Tm:3F4 -> Tm:3H6 @ 162.6 1/s radiative", "Tm:3H4 + Tm:3H6 -> Tm:3F4 + Tm:3F4 @ 10240 1/s"."""
+    emission: tuple[Transition, ...] | None = None
+
+
+class Nonlinearity(Closed):
+    """Largest exponent S of emission against excitation power."""
+
+    kind: Literal["nonlinearity"]
+    emission: Transition
+    window_decades: Annotated[float, Quantity("", 0.001, 2.0)] = 0.05
+    """Width of the power window over which S is read."""
+    min_photons_per_s: PhotonRate | None = None
+    max_irradiance_kW_per_cm2: Irradiance | None = None
+
+
+class Threshold(Closed):
+    """Lowest avalanche threshold."""
+
+    kind: Literal["threshold"]
+    emission: Transition | None = None
+    min_nonlinearity: Annotated[float, Quantity("", 1.0, 1000.0)] | None = None
+    min_photons_per_s: PhotonRate | None = None
+
+
+class TargetUv(Closed):
+    """Chromaticity in the CIE 1976 diagram (u', v')."""
+
+    u: Annotated[float, Quantity("", 0.0, 0.7)]
+    v: Annotated[float, Quantity("", 0.0, 0.6)]
+
+
+class TargetXy(Closed):
+    """Chromaticity in the CIE 1931 diagram (x, y)."""
+
+    x: Annotated[float, Quantity("", 0.0, 0.75)]
+    y: Annotated[float, Quantity("", 0.0, 0.85)]
+
+
+class Colour(Closed):
+    """Emission colour nearest to a target at one irradiance."""
+
+    kind: Literal["colour"]
+    target: Literal["red", "green", "blue", "white"] | None = None
+    target_uv: TargetUv | None = None
+    target_xy: TargetXy | None = None
+    at_irradiance_kW_per_cm2: Irradiance
+    min_photons_per_s: PhotonRate | None = None
+
+    @model_validator(mode="after")
+    def _one_target(self) -> Colour:
+        given = [key for key in ("target", "target_uv", "target_xy") if getattr(self, key) is not None]
+        if not given:
+            raise refuse("has no target colour", "add `target: green`, `target_uv: {u: ..., v: ...}` or `target_xy`")
+        if len(given) > 1:
+            raise complaint([Problem((given[1],), f"is a second target beside `{given[0]}`", "keep one of them")])
+        return self
+
+
+class Custom(Closed):
+    """An objective of a user's own package, found by name among the installed objectives."""
+
+    kind: Literal["custom"]
+    name: Text
+    options: dict[Text, JsonValue] = Field(default_factory=dict)
+
+
+class Search(Closed):
+    """The outer discrete search and the inner gradient steps."""
+
+    trials: Annotated[int, Quantity(low=1, high=100000, whole=True)] = 12
+    starts: Annotated[int, Quantity(low=1, high=100, whole=True)] = 2
+    """Gradient descents from different starts within one trial."""
+    steps: Annotated[int, Quantity(low=0, high=10000, whole=True)] = 25
+    learning_rate: Annotated[float, Quantity("", 1e-6, 10.0)] = 0.1
+    seed: Annotated[int, Quantity(low=0, high=2**31 - 1, whole=True)] = 1
+    sampler: Literal["tpe", "random", "brute"] = "tpe"
+    time_limit_minutes: Annotated[float, Quantity("minutes", 0.01, 1e6)] | None = None
+    patience: Annotated[int, Quantity(low=1, high=100000, whole=True)] | None = None
+    """Stop after this many trials without a better one."""
+
+
+class Solver(Closed):
+    """How the steady states are found, and how finely a claimed number is recomputed."""
+
+    steady_state: Literal["continuation", "diffrax"] = "continuation"
+    cells_per_layer: Annotated[int, Quantity(low=1, high=20, whole=True)] = 2
+    judge_cells_per_layer: Annotated[int, Quantity(low=1, high=40, whole=True)] = 4
+
+    @model_validator(mode="after")
+    def _judge_is_finer(self) -> Solver:
+        if self.judge_cells_per_layer < self.cells_per_layer:
+            what = f"is {self.judge_cells_per_layer}, fewer than the {self.cells_per_layer} of `cells_per_layer`"
+            cure = f"give at least {self.cells_per_layer}: the judge may not be coarser than the search"
+            raise complaint([Problem(("judge_cells_per_layer",), what, cure)])
+        return self
+
+
+class Recipes(Closed):
+    """What the synthesis recipes of the best designs assume."""
+
+    count: Annotated[int, Quantity(low=0, high=100, whole=True)] = 3
+    core_mmol: Annotated[float, Quantity("mmol", 1e-3, 1000.0)] = 1.0
+    """Lanthanide and other dopable cations of the core batch, in mmol."""
+    precursor: Literal["acetate", "chloride"] = "acetate"
+    water: Annotated[float, Quantity("", 0.0, 20.0)] | None = None
+    """Molecules of crystal water per metal atom of the precursor."""
+    purity: Fraction = 1.0
+    core_yield: Fraction = 1.0
+    """Part of the core batch that is there when the shell is grown."""
+
+
+class Tracking(Closed):
+    """The record in MLflow."""
+
+    uri: Text | None = None
+    enabled: Flag = True
+
+
+class Output(Closed):
+    """Where run folders are made."""
+
+    folder: Text = "runs"
+
+
+class Reported(Closed):
+    """What a publication reports of a particle."""
+
+    S: Annotated[float, Quantity("", 0.0, 1000.0)] | None = None
+    threshold_kW_per_cm2: Irradiance | None = None
+    note: Text | None = None
+
+
+class Reference(Closed):
+    """A published particle, computed beside the new designs."""
+
+    name: FileSafe
+    source: Text
+    layers: tuple[FixedLayer, ...]
+    reported: Reported = Reported()
+
+    @model_validator(mode="after")
+    def _sound(self) -> Reference:
+        if found := particle_problems(self.layers, None):
+            raise complaint(found)
+        return self
+
+
+class RunFile(Closed):
+    """One run: a particle or a hand-written network, its excitation, and what the search shall make of it."""
+
+    version: Literal[1]
+    name: FileSafe
+    notes: Text | None = None
+    parameter_sets: dict[Host, Text] = Field(default_factory=dict)
+    """Parameter set for a host, where the default one is not wanted."""
+    shelf: Shelf | None = None
+    excitation: Excitation
+    temperature_K: Temperature = 295.0
+    particle: ParticleSpec | None = None
+    network: Network | None = None
+    emission: tuple[Transition, ...] | None = None
+    """Transitions to report, such as "Tm:3H4 -> Tm:3H6"."""
+    objective: Annotated[Nonlinearity | Threshold | Colour | Custom, Field(discriminator="kind")] | None = None
+    search: Search = Search()
+    solver: Solver = Solver()
+    recipes: Recipes = Recipes()
+    tracking: Tracking = Tracking()
+    output: Output = Output()
+    compare_with: tuple[Reference, ...] = ()
+
+    @model_validator(mode="after")
+    def _sound(self) -> RunFile:
+        if found := cross_problems(self):
+            raise complaint(found)
+        return self
