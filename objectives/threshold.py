@@ -1,0 +1,87 @@
+"""Minimise the avalanche threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, final
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from padesign.design.objective import AbstractObjective, Verdict, shortfall
+from padesign.errors import InputError
+from padesign.observables.solution import Solution
+from padesign.types import Scalar
+
+_BEYOND = 3.0
+"""Distance in ln I beyond the scanned range that a design without any threshold counts as."""
+
+
+@final
+class Threshold(AbstractObjective):
+    """Irradiance at which the unexcited particle becomes unstable (linear stability)."""
+
+    emission: str = eqx.field(static=True)
+    min_nonlinearity: float | None = eqx.field(static=True, default=None)
+    min_photons_per_s: float | None = eqx.field(static=True, default=None)
+    window_decades: float = eqx.field(static=True, default=0.05)
+
+    name: ClassVar[str] = "threshold"
+    unit: ClassVar[str] = "kW/cm^2"
+    maximise: ClassVar[bool] = False
+    definition: ClassVar[str] = (
+        "linear-stability threshold: lowest irradiance at which the particle with every ion in its ground state is "
+        "unstable against avalanching; within a few percent of the power of largest slope"
+    )
+    blind_to: ClassVar[str] = "how steep the curve is, unless `min_nonlinearity` is set"
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, object]) -> Threshold:
+        return cls(**options)  # type: ignore[arg-type]
+
+    def loss(self, solution: Solution) -> Scalar:
+        band = solution.band(self.emission)
+        threshold = solution.threshold(band)
+        slope = solution.steepest_window(band, self.window_decades).value
+        brightness = solution.log_photons_per_s([band], solution.log_irradiance_max)[0]
+        without = solution.log_irradiance_max + jnp.log(10.0) - _BEYOND * threshold.margin
+        return (
+            jnp.where(threshold.exists, threshold.log_irradiance, without)
+            - jnp.log(1e3)
+            + 3.0 * shortfall(jnp.log(slope), self.min_nonlinearity)
+            + shortfall(brightness, self.min_photons_per_s)
+        )
+
+    def judge(self, solution: Solution) -> Verdict:
+        band = solution.band(self.emission)
+        threshold = solution.threshold(band)
+        slope = solution.steepest_window(band, self.window_decades)
+        exact = solution.steepest(band)
+        photons = jnp.exp(solution.log_photons_per_s([band], solution.log_irradiance_max)[0])
+        value = jnp.exp(threshold.log_irradiance) / 1e3
+        violations = {}
+        if self.min_nonlinearity:
+            violations["min_nonlinearity"] = self.min_nonlinearity - slope.value
+        if self.min_photons_per_s:
+            violations["min_photons_per_s"] = self.min_photons_per_s - photons
+        return Verdict(
+            value,
+            threshold.exists,
+            violations,
+            {
+                "threshold_kW_per_cm2": jnp.where(threshold.exists, value, jnp.nan),
+                "S_window": slope.value,
+                "S_exact": jnp.where(solution.trace.has_fold, jnp.nan, exact.value),
+                "S_at_kW_per_cm2": jnp.exp(exact.log_irradiance) / 1e3,
+                "photons_per_s": photons,
+                "photons_at_kW_per_cm2": jnp.exp(solution.log_irradiance_max) / 1e3,
+                "bistable": solution.trace.has_fold.astype(float),
+            },
+        )
+
+    def check(self, solution: Solution) -> str:
+        try:
+            solution.band(self.emission)
+        except InputError as error:
+            return f"{error.what}; {error.cure}"
+        return ""

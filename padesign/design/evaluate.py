@@ -1,0 +1,151 @@
+"""One design simulated: every number that is reported of it, as plain data."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from padesign.design.problem import JUDGE_COARSENESS, Hosts, Scene, curve_columns, solved
+from padesign.design.space import DesignSpace
+from padesign.kinetics.light import Band, EmittingNetwork, visible_order
+from padesign.kinetics.particle_network import Conditions, Geometry
+from padesign.kinetics.text import TextNetwork
+from padesign.observables.nonlinearity import Steepest, WindowSlope, steepest, steepest_window
+from padesign.observables.solution import Solution, SteadyStateMethod, solve
+from padesign.parameters import load_parameter_set
+from padesign.solve.continuation import Outcome
+from padesign.solve.stability import Threshold
+
+SHORTEST_nm, LONGEST_nm = 250.0, 2500.0
+LEAST_SHARE = 0.02
+"""Bands weaker than this share of their level's emission are not listed unless asked for."""
+
+
+@dataclass(frozen=True)
+class BandResult:
+    """One emission band. `S` is exact, None where the curve jumps; `S_window` is the mean over `window_decades` on an
+    upward sweep; `photons_per_s` at `photons_at_kW_per_cm2`, the upper end of the power window."""
+
+    transition: str
+    wavelength_nm: float | None
+    S: float | None
+    S_window: float
+    window_decades: float
+    S_at_kW_per_cm2: float
+    photons_per_s: float
+    photons_at_kW_per_cm2: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A simulated system. `outcome` is "ok" or says what failed; then the numbers are missing."""
+
+    outcome: str
+    threshold_kW_per_cm2: float | None
+    bistable: bool
+    slope_estimate: float | None
+    bands: tuple[BandResult, ...]
+    curves: dict[str, dict[str, list[float]]]
+    largest_residual: float
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@functools.partial(jax.jit, static_argnums=(1, 2))
+def _measure(
+    solution: Solution, bands: tuple[Band, ...], window_decades: float
+) -> tuple[Steepest, WindowSlope, jax.Array, Threshold]:
+    weights = jnp.stack([solution.light.weights(band) for band in bands])
+
+    def one(w: jax.Array) -> tuple[Steepest, WindowSlope]:
+        network, trace = solution.light.network, solution.trace
+        low, high = solution.log_irradiance_min, solution.log_irradiance_max
+        return steepest(network, trace, w, low, high), steepest_window(network, trace, w, window_decades, low, high)
+
+    exact, window = jax.lax.map(one, weights)
+    photons = jnp.exp(solution.log_photons_per_s(list(bands), solution.log_irradiance_max))
+    return exact, window, photons, solution.threshold(bands[0])
+
+
+def evaluate_solution(
+    solution: Solution, labels: Sequence[str] | None = None, window_decades: float = 0.05
+) -> Evaluation:
+    """Read every reported number off a solved system; `labels` picks the bands, by default all that matter."""
+    light = solution.light
+    bands = [solution.band(x) for x in labels] if labels else visible_order(light, SHORTEST_nm, LONGEST_nm, LEAST_SHARE)
+    trace = solution.trace
+    outcome = Outcome(int(trace.outcome)).text
+    if outcome != "ok" or not bands:
+        reason = outcome if outcome != "ok" else "the system has no radiative transition"
+        return Evaluation(reason, None, False, None, (), {}, float("inf"))
+    exact, window, photons, threshold = jax.tree.map(np.asarray, _measure(solution, tuple(bands), window_decades))
+    bistable = bool(trace.has_fold)
+    top = float(np.exp(solution.log_irradiance_max) / 1e3)
+    results = []
+    for k, band in enumerate(bands):
+        wavelength = float(light.wavelength_nm(band))
+        results.append(
+            BandResult(
+                band.label,
+                wavelength if np.isfinite(wavelength) else None,
+                None if bistable else float(exact.value[k]),
+                float(window.value[k]),
+                window_decades,
+                float(np.exp(exact.log_irradiance[k]) / 1e3),
+                float(photons[k]),
+                top,
+            )
+        )
+    exists = bool(threshold.exists)
+    valid = np.asarray(trace.valid)
+    return Evaluation(
+        "ok",
+        float(np.exp(threshold.log_irradiance) / 1e3) if exists else None,
+        bistable,
+        float(threshold.slope_estimate) if exists and threshold.curvature_per_s > 0 else None,
+        tuple(results),
+        {band.label: curve_columns(solution, band.label) for band in bands},
+        float(np.max(np.asarray(trace.residual)[valid])),
+    )
+
+
+def fixed_geometry(space: DesignSpace) -> Geometry:
+    """The numbers of a space that holds one design."""
+    bounds = space.bounds({})
+    return Geometry(
+        jnp.asarray(bounds.thickness_low_nm), jnp.asarray(bounds.fraction_low), jnp.asarray(space.interface_mixing_nm)
+    )
+
+
+def set_values(space: DesignSpace, parameter_sets: dict[str, str]) -> Hosts:
+    """Parameter values of every host slot of a space without choices."""
+    sets = [load_parameter_set(parameter_sets.get(name, name)) for name in space.slot_hosts({})]
+    return tuple({key: jnp.asarray(value, dtype=float) for key, value in one.values.items()} for one in sets)
+
+
+def solve_space(space: DesignSpace, scene: Scene, parameter_sets: dict[str, str]) -> Solution:
+    """Solve a fixed design on the judging grid."""
+    return solved(
+        space.signature(scene.judge_cells_per_layer, parameter_sets),
+        scene,
+        fixed_geometry(space),
+        set_values(space, parameter_sets),
+        Conditions(jnp.asarray(space.wavelengths_nm[0]), jnp.asarray(scene.temperature_K)),
+    )
+
+
+@functools.partial(jax.jit, static_argnums=(2,))
+def _solve_light(light: EmittingNetwork, window: tuple[float, float], method: SteadyStateMethod) -> Solution:
+    return solve(light, window[0], window[1], method=method, coarseness=JUDGE_COARSENESS)
+
+
+def solve_text(network: TextNetwork, wavelength_nm: float, scene: Scene) -> Solution:
+    """Solve a hand-written network."""
+    return _solve_light(network.network(wavelength_nm), scene.irradiance_window_kW_per_cm2, scene.method)

@@ -1,0 +1,67 @@
+"""What an objective is: a smooth loss for the gradients beside the honest value that is reported."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from typing import ClassVar, NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from padesign.observables.solution import Solution
+from padesign.types import Scalar
+
+
+class Verdict(NamedTuple):
+    """The honest judgement of one solution, all leaves scalar arrays.
+
+    `value` in the objective's unit; `valid` False when there is no such number (no avalanche in the window).
+    `violations`: by how much each constraint is broken, positive is broken. `metrics`: further numbers with their unit
+    in the name.
+    """
+
+    value: Array
+    valid: Array
+    violations: dict[str, Array]
+    metrics: dict[str, Array]
+
+
+class AbstractObjective(eqx.Module):
+    """One aim of a design. Concrete classes are final and pure functions of a `Solution`.
+
+    `loss` is what the gradients follow: smooth, finite also for designs that do not avalanche, smaller is better; it is
+    never reported as a result. `judge` gives the number that is claimed.
+    """
+
+    name: ClassVar[str]
+    unit: ClassVar[str]
+    maximise: ClassVar[bool]
+    definition: ClassVar[str]
+    blind_to: ClassVar[str]
+
+    @classmethod
+    @abc.abstractmethod
+    def from_options(cls, options: Mapping[str, object]) -> AbstractObjective:
+        """Build from the options of a run file's `objective` block (without `kind`)."""
+
+    @abc.abstractmethod
+    def loss(self, solution: Solution) -> Scalar:
+        """Smooth loss; smaller is better."""
+
+    @abc.abstractmethod
+    def judge(self, solution: Solution) -> Verdict:
+        """Honest value, violated constraints and further numbers."""
+
+    @abc.abstractmethod
+    def check(self, solution: Solution) -> str:
+        """Empty, or the reason why this aim makes no sense for the system, told to the user before a search."""
+
+
+def shortfall(log_amount: Scalar, floor: float | None, softness: float = 0.1) -> Scalar:
+    """Smooth penalty for an amount below a floor, in units of ln: 0 well above, linear below."""
+    if floor is None or floor <= 0.0:
+        return jnp.asarray(0.0)
+    gap = (jnp.log(floor) - log_amount) / softness
+    return softness * jnp.logaddexp(gap, 0.0)

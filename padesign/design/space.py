@@ -1,0 +1,241 @@
+"""What may vary in a design: fixed and free values (gradients), choices (outer search), optional ions and layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from padesign.design.trial import Option
+from padesign.errors import InputError
+from padesign.kinetics.particle_network import Signature
+from padesign.particle.layers import Layer, Particle
+
+ABSENT = "absent"
+"""Option of an optional layer or ion: left out."""
+PRESENT = "present"
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A number that stays."""
+
+    value: float
+
+
+@dataclass(frozen=True)
+class Free:
+    """A number that the gradients move between two limits."""
+
+    low: float
+    high: float
+    start: float | None = None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A number that the outer search takes from a list."""
+
+    options: tuple[float, ...]
+
+
+Value = Fixed | Free | Choice
+
+
+@dataclass(frozen=True)
+class DopantSpace:
+    """One ion of one layer, mol% of the cation sites; `optional` lets the outer search leave it out."""
+
+    ion: str
+    mol_percent: Value
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class LayerSpace:
+    """One layer; `thickness_nm` is the radius of the core. Several `hosts` are a choice."""
+
+    name: str
+    hosts: tuple[str, ...]
+    thickness_nm: Value
+    dopants: tuple[DopantSpace, ...] = ()
+    optional: bool = False
+
+
+class Bounds(NamedTuple):
+    """The limits of every number of a design once all choices are made; equal limits are a fixed number.
+
+    `thickness` (layers,), `fraction` (layers, ions) of cation sites; a layer left out has thickness 0.
+    """
+
+    thickness_low_nm: np.ndarray
+    thickness_high_nm: np.ndarray
+    fraction_low: np.ndarray
+    fraction_high: np.ndarray
+    start_thickness_nm: np.ndarray
+    start_fraction: np.ndarray
+    largest_radius_nm: float
+
+
+@dataclass(frozen=True)
+class DesignSpace:
+    """All designs of a run. One compiled program serves all of them: an absent layer has thickness 0, an absent ion
+    fraction 0, and what can never be there is left out structurally."""
+
+    layers: tuple[LayerSpace, ...]
+    wavelengths_nm: tuple[float, ...]
+    max_diameter_nm: float | None = None
+    interface_mixing_nm: float = 0.5
+    surface_loss: bool = True
+    max_level_cm1: float = 30000.0
+
+    @property
+    def ions(self) -> tuple[str, ...]:
+        """Every ion that any design may hold, in order of appearance."""
+        return tuple(dict.fromkeys(d.ion for layer in self.layers for d in layer.dopants))
+
+    @property
+    def choices(self) -> dict[str, tuple[Option, ...]]:
+        """Every discrete variable and its options."""
+        return dict(self._choices())
+
+    def _choices(self) -> Iterator[tuple[str, tuple[Option, ...]]]:
+        if len(self.wavelengths_nm) > 1:
+            yield "wavelength_nm", self.wavelengths_nm
+        for layer in self.layers:
+            if layer.optional:
+                yield layer.name, (PRESENT, ABSENT)
+            if len(layer.hosts) > 1:
+                yield f"{layer.name}.host", layer.hosts
+            if isinstance(layer.thickness_nm, Choice):
+                yield f"{layer.name}.thickness_nm", layer.thickness_nm.options
+            for dopant in layer.dopants:
+                options: tuple[Option, ...] = ()
+                if isinstance(dopant.mol_percent, Choice):
+                    options = dopant.mol_percent.options
+                if dopant.optional:
+                    options = (*(options or (PRESENT,)), ABSENT)
+                if options:
+                    yield f"{layer.name}.{dopant.ion}", options
+
+    @property
+    def is_fixed(self) -> bool:
+        """True when there is exactly one design."""
+        values = [layer.thickness_nm for layer in self.layers]
+        values += [dopant.mol_percent for layer in self.layers for dopant in layer.dopants]
+        return not self.choices and not any(isinstance(value, Free) for value in values)
+
+    def wavelength_nm(self, choice: Mapping[str, Option]) -> float:
+        return float(choice.get("wavelength_nm", self.wavelengths_nm[0]))
+
+    def hosts(self, choice: Mapping[str, Option]) -> tuple[str, ...]:
+        """The host of every layer."""
+        return tuple(str(choice.get(f"{layer.name}.host", layer.hosts[0])) for layer in self.layers)
+
+    def slot_hosts(self, choice: Mapping[str, Option]) -> tuple[str, ...]:
+        """The host of every host slot of `signature`."""
+        by_slot: dict[int, str] = dict(zip(self._host_slots(), self.hosts(choice), strict=True))
+        return tuple(by_slot[slot] for slot in range(len(by_slot)))
+
+    def _host_slots(self) -> tuple[int, ...]:
+        keys: dict[object, int] = {}
+        slots = []
+        for k, layer in enumerate(self.layers):
+            key = layer.hosts[0] if len(layer.hosts) == 1 else (k, *layer.hosts)
+            slots.append(keys.setdefault(key, len(keys)))
+        return tuple(slots)
+
+    def signature(self, cells_per_layer: int, parameter_sets: Mapping[str, str]) -> Signature:
+        """The one structure that all designs share, with this many cells in every layer that may hold ions.
+
+        Ions also live in the neighbouring active layers when interfaces mix.
+        """
+        ions = self.ions
+        if not ions:
+            raise InputError("no layer holds an ion", cure="give at least one layer `dopants_mol_percent`")
+        own = np.array([[any(d.ion == ion for d in layer.dopants) for ion in ions] for layer in self.layers], ndmin=2)
+        active = np.asarray(own.any(axis=1))
+        presence = own.copy()
+        if self.interface_mixing_nm > 0.0:
+            presence[1:] |= own[:-1]
+            presence[:-1] |= own[1:]
+        presence &= active[:, None]
+        slots = self._host_slots()
+        nominal = {slot: layer.hosts[0] for slot, layer in zip(slots, self.layers, strict=True)}
+        return Signature(
+            ions,
+            tuple(map(tuple, presence.tolist())),
+            tuple(cells_per_layer if there else 0 for there in active),
+            slots,
+            tuple(parameter_sets.get(nominal[slot], nominal[slot]) for slot in range(len(nominal))),
+            self.max_level_cm1,
+            self.surface_loss,
+        )
+
+    def bounds(self, choice: Mapping[str, Option]) -> Bounds:
+        """Limits of every number for one set of choices; raises `InputError` when nothing fits them."""
+        thickness, fraction = [], []
+        for layer in self.layers:
+            there = choice.get(layer.name, PRESENT) == PRESENT
+            thickness.append(_limits(layer.thickness_nm, choice.get(f"{layer.name}.thickness_nm"), there, 1.0))
+            row = {d.ion: d for d in layer.dopants}
+            shares = []
+            for ion in self.ions:
+                option = choice.get(f"{layer.name}.{ion}")
+                present = there and ion in row and option != ABSENT
+                value = row[ion].mol_percent if ion in row else Fixed(0.0)
+                shares.append(_limits(value, None if option == PRESENT else option, present, 0.01))
+            fraction.append(shares)
+        t, x = np.array(thickness, dtype=float), np.array(fraction, dtype=float)
+        radius = np.inf if self.max_diameter_nm is None else 0.5 * self.max_diameter_nm
+        if t[:, 0].sum() > radius * (1 + 1e-9):
+            raise InputError(
+                f"the thinnest layers are {2 * t[:, 0].sum():g} nm across, more than max_diameter_nm {2 * radius:g}",
+                cure="allow thinner layers or a larger particle",
+            )
+        if (x[:, :, 0].sum(axis=1) > 1.0 + 1e-9).any():
+            raise InputError("the least shares of a layer add to more than 100 mol%", cure="lower the minima")
+        return Bounds(t[:, 0], t[:, 1], x[:, :, 0], x[:, :, 1], t[:, 2], x[:, :, 2], radius)
+
+    def particle(
+        self, choice: Mapping[str, Option], thickness_nm: Sequence[float] | np.ndarray, fraction: np.ndarray
+    ) -> Particle:
+        """The design as layers, with what is absent left out."""
+        layers = []
+        for k, layer in enumerate(self.layers):
+            if choice.get(layer.name, PRESENT) != PRESENT:
+                continue
+            dopants = {
+                ion: 100.0 * float(fraction[k, s]) for s, ion in enumerate(self.ions) if float(fraction[k, s]) > 0.0
+            }
+            layers.append(Layer(layer.name, self.hosts(choice)[k], float(thickness_nm[k]), dopants))
+        return Particle(tuple(layers))
+
+
+def _limits(value: Value, option: Option | None, there: bool, scale: float) -> tuple[float, float, float]:
+    """(low, high, start) with NaN for no stated start; all 0 when absent."""
+    if not there:
+        return 0.0, 0.0, 0.0
+    if isinstance(value, Free):
+        start = np.nan if value.start is None else value.start * scale
+        return value.low * scale, value.high * scale, start
+    if isinstance(value, Choice):
+        number = float(value.options[0] if option is None else option) * scale
+        return number, number, number
+    return value.value * scale, value.value * scale, value.value * scale
+
+
+def fixed_space(particle: Particle, wavelength_nm: float, **options: float | bool | None) -> DesignSpace:
+    """The space that holds one particle only."""
+    layers = tuple(
+        LayerSpace(
+            layer.name,
+            (layer.host,),
+            Fixed(layer.thickness_nm),
+            tuple(DopantSpace(ion, Fixed(x)) for ion, x in layer.dopants_mol_percent.items()),
+        )
+        for layer in particle.layers
+    )
+    return DesignSpace(layers, (wavelength_nm,), **options)  # type: ignore[arg-type]

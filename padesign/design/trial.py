@@ -1,0 +1,66 @@
+"""What one trial of a search is asked, and what it answers: plain data that can be written to disk as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+Option = str | int | float | bool
+OnStep = Callable[[int, Mapping[str, float]], None]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """The answer of one trial: the refined design and its honest numbers.
+
+    `outcome` is "ok" or the reason why there is no number ("did not converge", "no avalanche in the power range");
+    `value` is the number claimed, in the objective's unit, and is None unless `outcome` is "ok".
+    `loss` is what the gradients followed and is never reported as a result.
+    `violations` maps a constraint to by how much it is broken (positive is broken), in the constraint's own unit.
+    `design` is the resolved design (a fixed run file's `particle` and `excitation`), `metrics` further honest
+    numbers, `history` one mapping per inner step, `curve` columns of the power curve.
+    """
+
+    outcome: str
+    value: float | None
+    loss: float
+    violations: Mapping[str, float]
+    design: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    history: Sequence[Mapping[str, float]] = ()
+    curve: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+    @property
+    def feasible(self) -> bool:
+        return self.outcome == "ok" and all(v <= 0.0 for v in self.violations.values())
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Candidate:
+        return cls(**record)
+
+
+class AbstractProblem(Protocol):
+    """What a campaign needs to know of the design problem it searches."""
+
+    @property
+    def choices(self) -> Mapping[str, Sequence[Option]]:
+        """Every discrete variable and its options, in a fixed order; empty when nothing is discrete."""
+        ...
+
+    @property
+    def objective_name(self) -> str: ...
+
+    @property
+    def unit(self) -> str: ...
+
+    @property
+    def maximise(self) -> bool: ...
+
+    def refine(self, choice: Mapping[str, Option], seed: int, on_step: OnStep) -> Candidate:
+        """Improve the continuous variables of one choice by gradients, then judge the best design honestly."""
+        ...
