@@ -1,0 +1,153 @@
+"""Quality checks and warnings: what to measure after each stage, and what is unusual about this design."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from padesign.recipe.numbers import amount, percent, plain
+from padesign.recipe.schema import Check, Performance, Share, Stage, TargetLayer
+from padesign.recipe.tables import procedure, quantity
+
+
+def stage_checks(layer: TargetLayer, phase: str, previous: str, kept_mmol: float) -> tuple[Check, ...]:
+    """TEM, XRD and ICP-OES after one stage.
+
+    `previous` names the stage the layer grew on ("" for the core); `kept_mmol` is the rare earth expected in the core.
+    """
+    count = f"{quantity('tem_particles').set:g}"
+    shares = ", ".join(f"{s.ion} {percent(s.mol_percent)}" for s in layer.expected_icp)
+    checks = [
+        Check(
+            method="TEM",
+            quantity=f"mean diameter, n ≥ {count} particles",
+            target=f"{layer.diameter_nm:.1f} ± {layer.diameter_tolerance_nm:.1f} nm",
+        )
+    ]
+    if previous:
+        checks.append(
+            Check(
+                method="TEM",
+                quantity=f'shell thickness: half the growth over "{previous}"; no second, smaller population',
+                target=f"{layer.thickness_nm:.1f} ± {layer.thickness_tolerance_nm:.1f} nm",
+            )
+        )
+    checks.append(Check(method="XRD", quantity="phase", target=f"{phase} only, no cubic (alpha) reflections"))
+    relative = f"{quantity('dopant_tolerance_percent_relative').set:g}"
+    checks.append(
+        Check(
+            method="ICP-OES",
+            quantity="cations of the whole particle, mol% of rare earth",
+            target=f"{shares} (dopants ± {relative} % of their value)",
+        )
+    )
+    if not previous:
+        checks.append(
+            Check(
+                method="ICP-OES or dry mass",
+                quantity="recovered rare earth (core yield)",
+                target=f"{amount(kept_mmol)} mmol assumed; scale every shell amount by found / assumed",
+            )
+        )
+    return tuple(checks)
+
+
+def final_checks(performance: Performance, *, has_shell: bool) -> tuple[Check, ...]:
+    """The optical checks at the excitation wavelengths of the prediction."""
+    waves = " and ".join(f"{w:g} nm" for w in performance.excitation_wavelengths_nm) or "the stated wavelength"
+    known = [q for q in performance.numbers if q.value is not None]
+    predicted = "; ".join(f"{q.label} {plain(q.value)} {q.unit}".strip() for q in known)
+    checks = [
+        Check(
+            method="Power dependence",
+            quantity=f"emission against irradiance at {waves}: sweep up and down, report the spot size and how the "
+            "irradiance is defined; S is the largest slope of log emission against log irradiance, the threshold as "
+            "defined with the prediction",
+            target=f"predicted: {predicted}" if predicted else "no prediction",
+        ),
+        Check(
+            method="Time response",
+            quantity=f"rise time after a step of the excitation at {waves}, at several irradiances near the threshold",
+            target="longest near the threshold (critical slowing down)",
+        ),
+    ]
+    if has_shell:
+        checks.append(
+            Check(
+                method="Reference",
+                quantity="the same measurements on the bare core",
+                target="shells lower the threshold; if not, suspect the shell or the core's surface",
+            )
+        )
+    return tuple(checks)
+
+
+def _mismatch_percent(inner: str, outer: str) -> float:
+    a = procedure().lattice_a_nm
+    return 200.0 * abs(a[inner].set - a[outer].set) / (a[inner].set + a[outer].set)
+
+
+def layer_warnings(
+    *, is_core: bool, thickness_nm: float, composition: Mapping[str, float], cation: str, inner_cation: str | None
+) -> list[str]:
+    """What a chemist should know before starting this layer."""
+    found = []
+    least, thick = quantity("least_layer_nm").set, quantity("one_step_shell_nm")
+    if not is_core and thickness_nm < least:
+        found.append(f"The shell is thinner than {least:g} nm (two to three monolayers): it may not close.")
+    if not is_core and thickness_nm > thick.set:
+        found.append(
+            f"The shell is thicker than {thick.set:g} nm: grow it in two or more portions of this table, "
+            "with the size checked in between, or new particles may nucleate."
+        )
+    trace = quantity("trace_dopant_mol_percent").set
+    for ion, share in composition.items():
+        if share < trace:
+            found.append(
+                f"{ion} at {share:.2g} mol% is at the impurity level of common salts: consider leaving it out."
+            )
+    if is_core and cation == "Lu":
+        found.append(
+            "Beta-NaLuF4 forms less readily than beta-NaYF4; about 10 mol% Gd was found best (doi:10.1039/C7RA07902H), "
+            "but it changes the design: simulate it first."
+        )
+    limit = quantity("largest_mismatch_percent").set
+    if inner_cation is not None and _mismatch_percent(inner_cation, cation) >= limit:
+        found.append(
+            f"The lattices of the {inner_cation} and {cation} hosts differ by about {limit:g} % or more: the shell "
+            "may grow unevenly; put a Y layer between them or expect strain."
+        )
+    return found
+
+
+def volume_warning(stage_flask_mL: float) -> list[str]:
+    largest = quantity("largest_flask_mL").set
+    if stage_flask_mL <= largest:
+        return []
+    return [
+        f"This stage needs a flask above {largest:g} mL: use a part of the seeds and scale every amount of this "
+        "and the later stages by the same part."
+    ]
+
+
+def icp_shares(mmol_by_ion: Mapping[str, float]) -> tuple[Share, ...]:
+    total = sum(mmol_by_ion.values())
+    return tuple(Share(ion=ion, mol_percent=100.0 * n / total) for ion, n in mmol_by_ion.items())
+
+
+def batch_warnings(stages: tuple[Stage, ...]) -> tuple[str, ...]:
+    """Assumptions that hold for the whole batch."""
+    water = any(row.water_assumed for stage in stages for row in stage.weighing)
+    common = [
+        "All particles are spheres of one size; rods and plates need volume and thickness from TEM.",
+        "Precursors are consumed in full and only on the seeds; washing loses no particles after the core.",
+        "Feed and product compositions are equal; confirm by ICP-OES.",
+        "Layers are sharp in this table; real interfaces mix over about 0.5 to 1 nm.",
+        "Purity is the mass fraction of the hydrate in the bottle.",
+    ]
+    if water:
+        common.insert(
+            0,
+            'Salts marked "x assumed": the water content is a guess. Read x from the certificate of analysis '
+            "and make the sheet again; it can change the mass by 10 to 20 %.",
+        )
+    return tuple(common)
