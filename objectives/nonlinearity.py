@@ -32,6 +32,7 @@ class Nonlinearity(AbstractObjective):
         "the band's photons per second at the cap (or at the window's upper end)"
     )
     blind_to: ClassVar[str] = "threshold, rise time, and whether the jump of a bistable design is reproducible"
+    without_value: ClassVar[str] = "no finite slope in the power window"
 
     @classmethod
     def from_options(cls, options: Mapping[str, object]) -> Nonlinearity:
@@ -69,6 +70,9 @@ class Nonlinearity(AbstractObjective):
                 "bistable": bistable.astype(float),
             },
         )
+
+    def curve_label(self, solution: Solution) -> str | None:
+        return self.emission
 
     def check(self, solution: Solution) -> str:
         try:

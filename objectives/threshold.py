@@ -34,6 +34,7 @@ class Threshold(AbstractObjective):
         "unstable against avalanching; within a few percent of the power of largest slope"
     )
     blind_to: ClassVar[str] = "how steep the curve is, unless `min_nonlinearity` is set"
+    without_value: ClassVar[str] = "no avalanche up to ten times the power window"
 
     @classmethod
     def from_options(cls, options: Mapping[str, object]) -> Threshold:
@@ -78,6 +79,9 @@ class Threshold(AbstractObjective):
                 "bistable": solution.trace.has_fold.astype(float),
             },
         )
+
+    def curve_label(self, solution: Solution) -> str | None:
+        return self.emission
 
     def check(self, solution: Solution) -> str:
         try:

@@ -40,6 +40,8 @@ class AbstractObjective(eqx.Module):
     maximise: ClassVar[bool]
     definition: ClassVar[str]
     blind_to: ClassVar[str]
+    without_value: ClassVar[str]
+    """What it means when a solved design has no such number, as told to the user."""
 
     @classmethod
     @abc.abstractmethod
@@ -53,6 +55,10 @@ class AbstractObjective(eqx.Module):
     @abc.abstractmethod
     def judge(self, solution: Solution) -> Verdict:
         """Honest value, violated constraints and further numbers."""
+
+    @abc.abstractmethod
+    def curve_label(self, solution: Solution) -> str | None:
+        """The emission band whose power curve is shown with a design, "Tm:3H4 -> Tm:3H6"; concrete arrays only."""
 
     @abc.abstractmethod
     def check(self, solution: Solution) -> str:
