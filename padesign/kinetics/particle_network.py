@@ -151,6 +151,8 @@ class ParticleModel:
         factors, C6 = self._pairs(rates, hosts, densities, slots, r_min, conditions)
         transfer = self._transfer(factors, densities, kernel)
 
+        closest = jnp.mean(by_layer("surface.closest_approach_nm"))
+        reach = surface_kernel_nm4(inner, outer, outer_layer[-1], closest)
         dark, pump, radiative, surface, multiphonon = [], [], [], [], []
         for ion, table in self.tables.items():
             cells = self.cells_of[ion]
@@ -161,11 +163,9 @@ class ParticleModel:
             levels = len(table.level_ids)
             lost = jnp.zeros((len(cells), levels, levels))
             if self.surface[ion]:
-                closest = jnp.mean(by_layer("surface.closest_approach_nm"))
-                reach = surface_kernel_nm4(inner[cells], outer[cells], outer_layer[-1], closest)
                 for level, lands, name in self.surface[ion]:
                     strength = jnp.stack([jnp.asarray(v[f"surface.loss.{name}_nm4_per_s"], dtype=float) for v in hosts])
-                    lost = lost.at[:, lands, level].add(strength[slots[ion]] * reach)
+                    lost = lost.at[:, lands, level].add(strength[slots[ion]] * reach[cells])
             surface.append(lost)
             radiative.append(spread["radiative_per_s"])
             multiphonon.append(spread["multiphonon_per_s"])
@@ -198,35 +198,47 @@ class ParticleModel:
         conditions: Conditions,
     ) -> tuple[dict[tuple[str, str], _Pair], dict[tuple[str, str], Array]]:
         """Pair constants (n, x, y) and reduction factors (n, x, y) of every process, x donor's cell, y acceptor's."""
-        by_slot: dict[tuple[str, str], Array] = {}
-        for key, processes in self.processes.items():
-            table = [
-                [_pair_constants(processes, self.tables, rates, hosts, p, q, conditions) for q in range(len(hosts))]
-                for p in range(len(hosts))
-            ]
-            by_slot[key] = jnp.stack([jnp.stack(row) for row in table])
+        by_slot = self._pair_constants(rates, hosts, conditions)
         hopping = {ion: self._migration_constants(ion, by_slot[(ion, ion)]) for ion in self.tables}
-        own: dict[tuple[str, str], Array] = {}
+        questions: list[tuple[Array, ...]] = []
+        shapes = []
         for (d, a), processes in self.processes.items():
-            C6 = by_slot[(d, a)]
             in_group = np.zeros((len(processes.group_donor), len(processes)))
             in_group[processes.group, np.arange(len(processes))] = ~processes.exchange
-            channels = C6 @ in_group.T
+            channels = by_slot[(d, a)] @ in_group.T
             x, y = slots[d], slots[a]
             i, j = processes.group_donor, processes.group_acceptor
             decay_d = jnp.stack([r.decay_per_s for r in rates[d]])
             decay_a = jnp.stack([r.decay_per_s for r in rates[a]])
-            own[(d, a)] = transfer_factor(
+            shape = (len(i), len(x), len(y))
+            shapes.append(shape)
+            arguments = (
                 jnp.transpose(channels[x][:, y], (2, 0, 1)),
                 hopping[d][x][:, i].T[:, :, None],
                 decay_d[x][:, i].T[:, :, None],
                 densities[d][None, :, None],
                 densities[a][None, None, :],
-                r_min,
-                acceptor_is_ground=(j == 0)[:, None, None],
-                acceptor_loss_per_s=decay_a[y][:, j].T[:, None, :],
-                acceptor_migration_C6=hopping[a][y][:, j].T[:, None, :],
+                jnp.asarray((j == 0)[:, None, None]),
+                decay_a[y][:, j].T[:, None, :],
+                hopping[a][y][:, j].T[:, None, :],
             )
+            questions.append(tuple(jnp.broadcast_to(argument, shape).ravel() for argument in arguments))
+        C, migration, loss, n_d, n_a, ground, loss_a, migration_a = map(jnp.concatenate, zip(*questions, strict=True))
+        # One call for every pair of ions: the law is the longest expression of the network and compiles once.
+        answer = transfer_factor(
+            C,
+            migration,
+            loss,
+            n_d,
+            n_a,
+            r_min,
+            acceptor_is_ground=ground,
+            acceptor_loss_per_s=loss_a,
+            acceptor_migration_C6=migration_a,
+        )
+        ends = np.cumsum([np.prod(shape) for shape in shapes])[:-1]
+        pieces = jnp.split(answer, ends)
+        own = {key: piece.reshape(shape) for key, piece, shape in zip(self.processes, pieces, shapes, strict=True)}
         result = {}
         for (d, a), processes in self.processes.items():
             forward = own[(d, a)][processes.group]
@@ -242,6 +254,54 @@ class ParticleModel:
             x, y = slots[d], slots[a]
             result[(d, a)] = _Pair(jnp.transpose(by_slot[(d, a)][x][:, y], (2, 0, 1)), factor)
         return result, {key: value[0, 0] for key, value in by_slot.items()}
+
+    def _pair_constants(
+        self, rates: dict[str, list[IonRates]], hosts: Sequence[Values], conditions: Conditions
+    ) -> dict[tuple[str, str], Array]:
+        """C6 (donor slots, acceptor slots, n) of the processes of every ordered pair of ions, nm^6 s^-1."""
+        slots = range(len(hosts))
+        rows = [[self._constants_between(rates, hosts, p, q, conditions) for q in slots] for p in slots]
+        everything = jnp.stack([jnp.stack(row) for row in rows])
+        ends = np.cumsum([len(processes) for processes in self.processes.values()])[:-1]
+        return dict(zip(self.processes, jnp.split(everything, ends, axis=2), strict=True))
+
+    def _constants_between(
+        self, rates: dict[str, list[IonRates]], hosts: Sequence[Values], p: int, q: int, conditions: Conditions
+    ) -> Array:
+        """C6 (all processes,) with every donor in host slot `p` and every acceptor in host slot `q`."""
+
+        def mean(name: str) -> Array:
+            return 0.5 * (jnp.asarray(hosts[p][name], dtype=float) + jnp.asarray(hosts[q][name], dtype=float))
+
+        slopes = sideband_slope_cm(
+            jnp.stack([mean(f"transfer.slope_{kind}_cm") for kind in ("cross_relaxation", "upconversion")]),
+            mean("host.phonon_energy_cm1"),
+            conditions.temperature_K,
+            mean("host.reference_temperature_K"),
+        )
+        columns = []
+        for processes in self.processes.values():
+            donor, acceptor = rates[processes.donor][p], rates[processes.acceptor][q]
+            i, i2 = processes.donor_from, processes.donor_to
+            j, j2 = processes.acceptor_from, processes.acceptor_to
+            given = donor.energies_cm1[i] - donor.energies_cm1[i2]
+            taken = acceptor.energies_cm1[j2] - acceptor.energies_cm1[j]
+            width = jnp.sqrt(donor.width_cm1**2 + acceptor.width_cm1**2)
+            columns.append(
+                (
+                    donor.line_strength_cm2[i, i2],
+                    acceptor.line_strength_cm2[j, j2],
+                    given - taken,
+                    jnp.broadcast_to(width, i.shape),
+                    jnp.asarray(self.tables[processes.donor].two_J[i], dtype=float),
+                    jnp.asarray(self.tables[processes.acceptor].two_J[j], dtype=float),
+                )
+            )
+        S_d, S_a, surplus, width, two_J_d, two_J_a = map(jnp.concatenate, zip(*columns, strict=True))
+        upconversion = np.concatenate([processes.upconversion for processes in self.processes.values()])
+        overlap = line_shape_cm(surplus, width, slopes[upconversion.astype(int)], conditions.temperature_K)
+        indices = hosts[p]["host.refractive_index"], hosts[q]["host.refractive_index"]
+        return mean("transfer.scale") * pair_constant_nm6_per_s(S_d, S_a, overlap, two_J_d, two_J_a, *indices)
 
     def _migration_constants(self, ion: str, C6: Array) -> Array:
         """C6 of i,0 -> 0,i for every level, (slots, levels); 0 where the list has none."""
@@ -303,44 +363,3 @@ def _up_to(table: IonTable, max_level_cm1: float, nominal: Values) -> IonTable:
 
 def _ground_or(table: IonTable, level: str | None) -> int:
     return table.level_ids.index(level) if level in table.level_ids else 0
-
-
-def _pair_constants(
-    processes: PairProcesses,
-    tables: dict[str, IonTable],
-    rates: dict[str, list[IonRates]],
-    hosts: Sequence[Values],
-    donor_slot: int,
-    acceptor_slot: int,
-    conditions: Conditions,
-) -> Array:
-    """C6 (n,) of every process with the donor in one host and the acceptor in another."""
-    donor, acceptor = rates[processes.donor][donor_slot], rates[processes.acceptor][acceptor_slot]
-    i, i2, j, j2 = processes.donor_from, processes.donor_to, processes.acceptor_from, processes.acceptor_to
-    here, there = hosts[donor_slot], hosts[acceptor_slot]
-
-    def mean(name: str) -> Array:
-        return 0.5 * (jnp.asarray(here[name], dtype=float) + jnp.asarray(there[name], dtype=float))
-
-    slopes = [
-        sideband_slope_cm(
-            mean(f"transfer.slope_{kind}_cm"),
-            mean("host.phonon_energy_cm1"),
-            conditions.temperature_K,
-            mean("host.reference_temperature_K"),
-        )
-        for kind in ("cross_relaxation", "upconversion")
-    ]
-    surplus = (donor.energies_cm1[i] - donor.energies_cm1[i2]) - (acceptor.energies_cm1[j2] - acceptor.energies_cm1[j])
-    width = jnp.sqrt(donor.width_cm1**2 + acceptor.width_cm1**2)
-    slope = jnp.where(processes.upconversion, slopes[1], slopes[0])
-    overlap = line_shape_cm(surplus, width, slope, conditions.temperature_K)
-    return mean("transfer.scale") * pair_constant_nm6_per_s(
-        donor.line_strength_cm2[i, i2],
-        acceptor.line_strength_cm2[j, j2],
-        overlap,
-        tables[processes.donor].two_J[i],
-        tables[processes.acceptor].two_J[j],
-        here["host.refractive_index"],
-        there["host.refractive_index"],
-    )

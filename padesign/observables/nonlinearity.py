@@ -113,8 +113,7 @@ def states_on_sweep(
         return state.log_populations, state.residual
 
     found, residuals = jax.lax.map(solve, jax.lax.stop_gradient(log_irradiances))
-    attached = [attach_derivatives(network, u, lam) for u, lam in zip(found, log_irradiances, strict=True)]
-    return jnp.stack(attached), residuals
+    return jax.vmap(attach_derivatives, in_axes=(None, 0, 0))(network, found, log_irradiances), residuals
 
 
 def steepest(
@@ -134,9 +133,9 @@ def steepest(
     high = jnp.clip(lam[jnp.minimum(k + 1, trace.count - 1)], log_irradiance_min, log_irradiance_max)
 
     def curvature(point: Scalar) -> Scalar:
-        u = newton(frozen, guess_on_sweep(trace, point), point).log_populations
-        direction = tangent(frozen, u, point)
-        return jax.jvp(lambda x, y: slope(frozen, fixed_weights, x, y), (u, point), (direction, 1.0))[1]
+        state = newton(frozen, guess_on_sweep(trace, point), point)
+        along = (state.slope, jnp.ones_like(point))
+        return jax.jvp(lambda x, y: slope(frozen, fixed_weights, x, y), (state.log_populations, point), along)[1]
 
     def shrink(_: Array, state: tuple) -> tuple:
         a, b, fa, fb, side = state
@@ -194,8 +193,10 @@ def steepest_window(
     a, b = starts[jnp.maximum(k - 1, 0)], starts[jnp.minimum(k + 1, starts.shape[0] - 1)]
 
     def end(lam: Scalar) -> tuple[Scalar, Scalar]:
-        u = newton(frozen, guess_on_sweep(trace, lam), lam).log_populations
-        return log_emission(fixed_weights, u), slope(frozen, fixed_weights, u, lam)
+        state = newton(frozen, guess_on_sweep(trace, lam), lam)
+        bright = fixed_weights * jnp.exp(state.log_populations)
+        slope_here = jnp.sum(bright * state.slope) / (jnp.sum(bright) + _TINY)
+        return log_emission(fixed_weights, state.log_populations), slope_here
 
     def refine(_: Array, state: tuple) -> tuple:
         a, b, best, best_value, low = state

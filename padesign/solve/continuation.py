@@ -127,8 +127,7 @@ def trace_curve(
     n = network.n_unknowns
     target = _PREDICTOR_MISS * coarseness**2
     first = newton(network, low_power_start(network, log_irradiance_start), log_irradiance_start, 200)
-    at = network.linearise(first.log_populations, log_irradiance_start)
-    du = -jnp.linalg.solve(at.jacobian, at.by_log_irradiance)
+    du = first.slope
     norm = jnp.sqrt(jnp.sum(du**2) / n + 1.0)
     good = first.converged & jnp.all(jnp.isfinite(du))
     trace = Trace(

@@ -21,9 +21,10 @@ _LARGEST_STEP = 2.0
 
 
 class SteadyState(NamedTuple):
-    """Logarithms of the populations, the residual reached, Newton iterations used."""
+    """Logarithms of the populations, their slope d log p / d log I, the residual reached, Newton iterations used."""
 
     log_populations: LogPopulations
+    slope: Populations
     residual: Scalar
     iterations: Index
 
@@ -32,26 +33,24 @@ class SteadyState(NamedTuple):
         return jnp.asarray(self.residual <= TOLERANCE)
 
 
-def newton(
-    network: RateNetwork, guess: LogPopulations, log_irradiance: Scalar, max_iterations: int = 60
-) -> SteadyState:
+def newton(network: RateNetwork, guess: LogPopulations, log_irradiance: Scalar, max_iterations: int = 60) -> SteadyState:
     """Newton from `guess` with steps of at most 2 in log population; not differentiable, see `attach_derivatives`."""
 
-    def step(state: tuple) -> tuple:
-        u, _, k = state
+    def step(state: SteadyState) -> SteadyState:
+        u = state.log_populations
         at = network.linearise(u, log_irradiance)
         residual = jnp.max(jnp.abs(at.residual))
-        delta = jnp.linalg.solve(at.jacobian, at.residual)
+        solved = jnp.linalg.solve(at.jacobian, jnp.stack([at.residual, -at.by_log_irradiance], axis=1))
+        delta = solved[:, 0]
         shrink = jnp.minimum(1.0, _LARGEST_STEP / (jnp.max(jnp.abs(delta)) + 1e-300))
-        done = residual <= 0.01 * TOLERANCE
-        return jnp.where(done | ~jnp.all(jnp.isfinite(delta)), u, u - shrink * delta), residual, k + 1
+        stay = (residual <= 0.01 * TOLERANCE) | ~jnp.all(jnp.isfinite(delta))
+        return SteadyState(jnp.where(stay, u, u - shrink * delta), solved[:, 1], residual, state.iterations + 1)
 
-    def unfinished(state: tuple) -> Array:
-        _, residual, k = state
-        return (k < max_iterations) & ~(residual <= 0.01 * TOLERANCE)
+    def unfinished(state: SteadyState) -> Array:
+        return (state.iterations < max_iterations) & ~(state.residual <= 0.01 * TOLERANCE)
 
-    u, _, k = jax.lax.while_loop(unfinished, step, (guess, jnp.asarray(jnp.inf), jnp.asarray(0)))
-    return SteadyState(u, jnp.max(jnp.abs(network.residual(u, log_irradiance))), k)
+    start = SteadyState(guess, jnp.zeros_like(guess), jnp.asarray(jnp.inf), jnp.asarray(0))
+    return jax.lax.while_loop(unfinished, step, start)
 
 
 def attach_derivatives(network: RateNetwork, solution: LogPopulations, log_irradiance: Scalar) -> LogPopulations:

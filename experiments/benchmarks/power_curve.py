@@ -1,0 +1,162 @@
+"""How long a power curve, a value with gradient and a compilation take, beside scipy integrating the same network.
+
+    python -m experiments.benchmarks.power_curve
+
+Warm times are medians on one core. scipy integrates each of 40 powers from the ground state to a steady state (relative
+tolerance 1e-6, 1000 s of model time, analytic Jacobian), which is what a rate-equation script does today. Compile times
+are those of a fresh process, without and with the persistent cache. The table goes to experiments/results/.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+RESULTS = Path(__file__).parents[1] / "results" / "power_curve.md"
+BARS_ms = {"12 unknowns": 10.0, "90 unknowns": 60.0, "220 unknowns": 400.0}
+SCIPY_POWERS = 40
+SCIPY_TIMED = {"12 unknowns": 40, "90 unknowns": 8, "220 unknowns": 2}
+"""Powers that are really integrated for the timing; the time is scaled to 40."""
+ONE_CORE = {"OMP_NUM_THREADS": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"}
+
+
+def _programs(name: str) -> tuple[Callable, Callable, tuple]:
+    import jax
+
+    from experiments.benchmarks.systems import BAND, system
+    from padesign.kinetics.light import find_band
+    from padesign.observables.solution import solve
+
+    it = system(name)
+
+    def curve(light: object) -> object:
+        return solve(light, 1.0, 100.0).trace  # type: ignore[arg-type]
+
+    def value(geometry: object) -> object:
+        light, _ = it.model.build(geometry, (it.values,), it.conditions)  # type: ignore[arg-type]
+        return solve(light, 1.0, 100.0).steepest_window(find_band(light.levels, BAND), 0.05).value
+
+    light = jax.jit(lambda g: it.model.build(g, (it.values,), it.conditions)[0])(it.geometry)
+    return jax.jit(curve), jax.jit(jax.value_and_grad(value)), (light, it.geometry)
+
+
+def _median_s(function: Callable, argument: object, repeats: int) -> float:
+    import jax
+
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        jax.block_until_ready(function(argument))
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def _compile_s(name: str) -> dict[str, float]:
+    """Seconds from the first call to the first result, less a warm call, in this process."""
+    import jax
+
+    curve, value, (light, geometry) = _programs(name)
+    seconds = {}
+    for label, function, argument in (("curve", curve, light), ("value and gradient", value, geometry)):
+        start = time.perf_counter()
+        jax.block_until_ready(function(argument))
+        first = time.perf_counter() - start
+        seconds[label] = first - _median_s(function, argument, 3)
+    return seconds
+
+
+def _scipy_s(name: str, method: str) -> float:
+    import jax
+    import numpy as np
+    from scipy.integrate import solve_ivp
+
+    _, _, (light, _) = _programs(name)
+    network = light.network
+    field = jax.jit(lambda p, power: network.derivative_per_s(p, power))
+    jacobian = jax.jit(jax.jacfwd(lambda p, power: network.derivative_per_s(p, power)))
+    from padesign.solve.steady import pump_off_equilibrium
+
+    start_state = np.asarray(pump_off_equilibrium(network))
+    powers = np.geomspace(1e3, 1e5, SCIPY_TIMED[name])
+    field(start_state, 1.0)
+    jacobian(start_state, 1.0)
+    start = time.perf_counter()
+    for power in powers:
+        solve_ivp(
+            lambda t, p, power=power: np.asarray(field(p, power)),
+            (0.0, 1000.0),
+            start_state,
+            method=method,
+            jac=lambda t, p, power=power: np.asarray(jacobian(p, power)),
+            rtol=1e-6,
+            atol=1e-12,
+        )
+    return (time.perf_counter() - start) * SCIPY_POWERS / len(powers)
+
+
+def _in_fresh_process(name: str, cache: str | None) -> dict[str, float]:
+    environment = {**os.environ, **ONE_CORE}
+    environment["JAX_ENABLE_COMPILATION_CACHE"] = "false" if cache is None else "true"
+    if cache is not None:
+        environment["JAX_COMPILATION_CACHE_DIR"] = cache
+    command = [sys.executable, "-m", "experiments.benchmarks.power_curve", "--compile", name]
+    printed = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+    return json.loads(printed.splitlines()[-1])
+
+
+def measure(name: str) -> dict[str, object]:
+    """All numbers of one system, in seconds."""
+    curve, value, (light, geometry) = _programs(name)
+    curve(light), value(geometry)
+    warm, both = _median_s(curve, light, 9), _median_s(value, geometry, 9)
+    with tempfile.TemporaryDirectory() as cache:
+        cold = _in_fresh_process(name, None)
+        _in_fresh_process(name, cache)
+        cached = _in_fresh_process(name, cache)
+    others = {method: _scipy_s(name, method) for method in ("LSODA", "BDF", "Radau")}
+    return {"curve": warm, "both": both, "cold": cold, "cached": cached, "scipy": others}
+
+
+def table() -> str:
+    """The Markdown table of every system."""
+    rows = [
+        "| system | curve (bar) | value and gradient | ratio (bar 3) | compile curve cold / cached (bars 5 s / 1 s) "
+        "| compile value and gradient cold / cached | scipy LSODA / BDF / Radau, 40 powers |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, bar in BARS_ms.items():
+        m = measure(name)
+        cold, cached, others = m["cold"], m["cached"], m["scipy"]
+        speed = " / ".join(f"{seconds:.2f} s ({seconds / m['curve']:.0f}x)" for seconds in others.values())
+        rows.append(
+            f"| {name} | {1e3 * m['curve']:.1f} ms ({bar:.0f}) | {1e3 * m['both']:.1f} ms | {m['both'] / m['curve']:.2f} "
+            f"| {cold['curve']:.1f} s / {cached['curve']:.2f} s "
+            f"| {cold['value and gradient']:.1f} s / {cached['value and gradient']:.2f} s | {speed} |"
+        )
+        print(rows[-1], flush=True)
+    return "\n".join(rows)
+
+
+def main() -> None:
+    """Print and write the table, or measure the compile times of one system in this process."""
+    if len(sys.argv) == 3 and sys.argv[1] == "--compile":
+        import padesign  # noqa: F401  (sets the environment before jax is imported)
+
+        print(json.dumps(_compile_s(sys.argv[2])))
+        return
+    os.environ.update(ONE_CORE)
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
+    text = f"Power curves, one core, commit {commit}\n\n{table()}\n"
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
