@@ -2,6 +2,8 @@
 
 from padesign.parameters.hosts import Host as Host
 from padesign.parameters.hosts import load_host as load_host
+from padesign.parameters.hosts import mismatch_percent as mismatch_percent
+from padesign.parameters.hosts import mismatch_warning as mismatch_warning
 from padesign.parameters.load import available_hosts as available_hosts
 from padesign.parameters.load import available_sets as available_sets
 from padesign.parameters.load import load_parameter_set as load_parameter_set

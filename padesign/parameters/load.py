@@ -1,13 +1,17 @@
 """Reading parameter sets from YAML (1.2, data only): `padesign/data/parameter_sets/<host>_<tag>.yaml` or any path.
 
 A file gives `entries` (name -> value, sigma, unit, source, assumption) and, for brevity, `level_energies`, a list of
-blocks of one ion and one source. `source` may be a key of `references`. A set may be `based_on` another one: what it
-does not give itself is taken over, marked as assumption with the stated reason, and its sigma multiplied by `widen`.
+blocks of one ion and one source. `source` may be a key of `references`. A set may be `based_on` another one, or on a
+list of others: what it does not give itself is taken over, marked as assumption with the stated reason, and its sigma
+multiplied by `widen`. `only`, a list of patterns such as `Er.omega?_cm2`, takes over only the entries they match; a
+later set of the list overrides an earlier one. `published: true` says that the values were published for the new host
+already, so they stay what they are.
 """
 
 from __future__ import annotations
 
 import difflib
+import fnmatch
 import functools
 import math
 from collections.abc import Mapping
@@ -18,12 +22,14 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from padesign.errors import InputError
-from padesign.parameters.keys import energy_key
+from padesign.parameters.keys import energy_key, split_level, surface_key
 from padesign.parameters.sets import Entry, ParameterSet
 
 PARAMETER_SETS = Path(__file__).parents[1] / "data" / "parameter_sets"
 _FIELDS = {"name", "host", "description", "calibrated", "validity", "default_for_host", "references", "entries"}
 _OPTIONAL = {"level_energies", "surface_lands_in", "based_on"}
+_BASE_FIELDS = {"set", "reason", "widen"}
+_BASE_OPTIONAL = {"only", "published"}
 
 
 def available_sets() -> tuple[str, ...]:
@@ -83,13 +89,11 @@ def _read_set(document: Mapping[str, Any], file: str) -> ParameterSet:
     entries: dict[str, Entry] = {}
     lands_in: dict[str, str] = {}
     references = {str(key): str(text) for key, text in document["references"].items()}
-    if base := document.get("based_on"):
-        old = load_parameter_set(str(base["set"]))
-        for key, entry in old.entries.items():
-            source = f"taken over from {old.name}, {base['reason']}; there: {entry.source}"
-            entries[key] = Entry(entry.value, entry.sigma * float(base["widen"]), entry.unit, source, True)
-        lands_in.update(old.surface_lands_in)
     try:
+        for i, base in enumerate(_bases(document)):
+            taken, ends = _taken_over(base, ("based_on", i))
+            entries.update(taken)
+            lands_in.update(ends)
         for key, row in document["entries"].items():
             entries[str(key)] = _entry(row, references, ("entries", str(key)))
         for i, block in enumerate(document.get("level_energies", ())):
@@ -112,6 +116,29 @@ def _read_set(document: Mapping[str, Any], file: str) -> ParameterSet:
         )
     except InputError as error:
         raise InputError(error.what, cure=error.cure, path=error.path, file=error.file or file) from error
+
+
+def _bases(document: Mapping[str, Any]) -> list[Any]:
+    bases = document.get("based_on", [])
+    return bases if isinstance(bases, list) else [bases]
+
+
+def _taken_over(base: Any, path: tuple[str | int, ...]) -> tuple[dict[str, Entry], dict[str, str]]:
+    """Entries of another set as this one takes them over, and where its surface losses end."""
+    if not isinstance(base, dict) or not _BASE_FIELDS <= base.keys() <= _BASE_FIELDS | _BASE_OPTIONAL:
+        raise InputError("`based_on` must have reason, set, widen and may have only, published", path=path)
+    old, published = load_parameter_set(str(base["set"])), bool(base.get("published", False))
+    keys = {key for pattern in base.get("only", ["*"]) for key in old.entries if fnmatch.fnmatchcase(key, str(pattern))}
+    if not keys:
+        raise InputError(f"no entry of {old.name} matches `only`", path=path)
+    taken = {}
+    for key in (key for key in old.entries if key in keys):
+        entry = old.entries[key]
+        source = f"{'as in' if published else 'taken over from'} {old.name}, {base['reason']}; there: {entry.source}"
+        sigma = entry.sigma * float(base["widen"])
+        taken[key] = Entry(entry.value, sigma, entry.unit, source, entry.assumption if published else True)
+    ends = {name: end for name, end in old.surface_lands_in.items() if surface_key(*split_level(name)) in taken}
+    return taken, ends
 
 
 def _entry(row: Any, references: Mapping[str, str], path: tuple[str | int, ...]) -> Entry:
