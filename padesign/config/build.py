@@ -98,12 +98,14 @@ def build_objective(run: schema.RunFile) -> AbstractObjective:
                 cure='add `emission: "Tm:3H4 -> Tm:3H6"` to the objective',
                 path=("objective",),
             )
+    points = {point.name: point for point in entry_points(group=OBJECTIVE_GROUP)}
+    if name not in points:
+        cure = f"installed: {', '.join(points) or 'none; install padesign itself (make setup)'}"
+        raise InputError(f"there is no objective `{name}`", cure=cure, path=("objective", "name"))
     try:
-        return objectives()[name].from_options(options)
-    except KeyError:
-        raise InputError(
-            f"there is no objective `{name}`", cure=f"installed: {', '.join(objectives())}", path=("objective", "name")
-        ) from None
+        return points[name].load().from_options(options)
+    except ImportError as error:
+        raise InputError(f"objective `{name}` cannot be loaded: {error}", path=("objective",)) from error
     except TypeError as error:
         raise InputError(f"objective `{name}` does not take these options: {error}", path=("objective",)) from error
 

@@ -7,6 +7,7 @@ of cells and powers. Choices, hosts, bounds and wavelength are data, not structu
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from padesign.design.objective import AbstractObjective, Verdict
 from padesign.design.space import Bounds, DesignSpace
 from padesign.design.transforms import Unconstrained, forward, start_point
 from padesign.design.trial import Candidate, OnStep, Option
+from padesign.errors import InputError
 from padesign.kinetics.particle_network import Conditions, Geometry, Signature, particle_model
 from padesign.observables.nonlinearity import trace_slopes
 from padesign.observables.solution import Solution, SteadyStateMethod, solve
@@ -30,6 +32,8 @@ from padesign.types import ScalarLike
 
 JUDGE_COARSENESS = 0.5
 _SCREENED_PER_START = 4
+_NEAR_STATED = 0.1
+_TRIED = 10_000
 
 
 @dataclass(frozen=True)
@@ -160,7 +164,7 @@ class Problem:
         bounds = self.space.bounds(choice)
         rng = np.random.default_rng(seed)
         history: list[dict[str, float]] = []
-        best: tuple[float, Any] = (np.inf, start_point(bounds, rng, spread=False))
+        best: tuple[float, Any] = (np.inf, start_point(bounds, rng, spread=0.0))
         steps = self.inner.steps if self._has_free(bounds) else 0
         for start in range(self.inner.starts if steps else 1):
             z = self._screened_start(bounds, rng, choice, stated=start == 0)
@@ -191,7 +195,7 @@ class Problem:
         )
         outcome = Outcome(int(solution.trace.outcome)).text
         if outcome == "ok" and not bool(verdict.valid):
-            outcome = "no avalanche in the power window" if np.isfinite(verdict.value) else "no finite value"
+            outcome = self.objective.without_value
         metrics = {key: float(value) for key, value in verdict.metrics.items() if np.isfinite(value)}
         metrics["diameter_nm"] = particle.diameter_nm
         notes = ["bistable: S across the jump depends on the window"] if metrics.get("bistable") else []
@@ -207,6 +211,32 @@ class Problem:
             notes=notes,
         )
 
+    def check(self) -> str:
+        """Empty, or why this aim makes no sense, from the solved start design of the first choice that fits together.
+
+        Raises `InputError` when no choice does, or when the objective names something that the system does not have.
+        """
+        choice = self._first_choice()
+        z = start_point(self.space.bounds(choice), np.random.default_rng(0), spread=0.0)
+        geometry = forward(z, self.space.bounds(choice), self.space.interface_mixing_nm)
+        _, solution = _judge(
+            self.judge_signature, self.scene, self.objective, geometry, self.hosts(choice), self.conditions(choice)
+        )
+        return self.objective.check(solution)
+
+    def _first_choice(self) -> dict[str, Option]:
+        names, options = list(self.choices), list(self.choices.values())
+        trouble: InputError | None = None
+        for combination in itertools.islice(itertools.product(*options), _TRIED):
+            choice = dict(zip(names, combination, strict=True))
+            try:
+                self.space.bounds(choice)
+            except InputError as error:
+                trouble = trouble or error
+            else:
+                return choice
+        raise trouble or InputError("the design space offers no choice")
+
     def describe(self, choice: Mapping[str, Option], particle: Particle) -> dict[str, Any]:
         """The design as data: particle, excitation, temperature."""
         return {
@@ -218,7 +248,7 @@ class Problem:
 
     def curve(self, solution: Solution) -> dict[str, list[float]]:
         """Columns of the power curve of the objective's emission band, if it has one."""
-        label = getattr(self.objective, "emission", None)
+        label = self.objective.curve_label(solution)
         return curve_columns(solution, label) if label else {}
 
     def _has_free(self, bounds: Bounds) -> bool:
@@ -228,10 +258,10 @@ class Problem:
     def _screened_start(
         self, bounds: Bounds, rng: np.random.Generator, choice: Mapping[str, Option], stated: bool
     ) -> Unconstrained:
-        """The stated start, or the best of a few random ones."""
+        """A start near the stated one (a repeated choice explores anew), or the best of a few from the whole range."""
         if stated:
-            return start_point(bounds, rng, spread=False)
-        points = [start_point(bounds, rng, spread=True) for _ in range(_SCREENED_PER_START)]
+            return start_point(bounds, rng, spread=_NEAR_STATED)
+        points = [start_point(bounds, rng, spread=np.inf) for _ in range(_SCREENED_PER_START)]
         losses = [float(self.loss(z, bounds, choice)[0]) for z in points]
         return points[int(np.argmin(np.nan_to_num(losses, nan=np.inf)))]
 

@@ -67,12 +67,17 @@ def inverse(thickness_nm: np.ndarray, fraction: np.ndarray, bounds: Bounds) -> U
     return Unconstrained(jnp.asarray(t), jnp.asarray(np.array(rows)))
 
 
-def start_point(bounds: Bounds, rng: np.random.Generator, spread: bool) -> Unconstrained:
-    """A start: the stated start values (the middle where none is stated), or a random point when `spread`."""
+def start_point(bounds: Bounds, rng: np.random.Generator, spread: float) -> Unconstrained:
+    """A start: the stated start values (the middle where none is stated), each moved at random.
+
+    `spread` is the standard deviation of the move in units of the range; 0 stays, infinity draws from the whole range.
+    """
 
     def pick(low: np.ndarray, high: np.ndarray, start: np.ndarray) -> np.ndarray:
-        middle = low + (high - low) * (rng.uniform(0.05, 0.95, low.shape) if spread else 0.5)
-        return middle if spread else np.where(np.isnan(start), middle, start)
+        if np.isinf(spread):
+            return low + (high - low) * rng.uniform(0.05, 0.95, low.shape)
+        stated = np.where(np.isnan(start), 0.5 * (low + high), start)
+        return np.clip(stated + spread * (high - low) * rng.standard_normal(low.shape), low, high)
 
     return inverse(
         pick(bounds.thickness_low_nm, bounds.thickness_high_nm, bounds.start_thickness_nm),

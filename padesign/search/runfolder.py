@@ -183,6 +183,18 @@ class RunFolder:
         found = (self.read_trial(number) for number in self.trial_numbers())
         return [record for record in found if record is not None]
 
+    def is_held(self) -> bool:
+        """Whether a process that is alive, or cannot be judged from here, runs this campaign; changes nothing."""
+        text = _read_if_there(self.path / _LOCK)
+        if text is None:
+            return False
+        try:
+            holder = json.loads(text)
+            here = str(holder["host"]) == socket.gethostname() and os.name == "posix"
+            return not here or _alive(int(holder["pid"]), holder.get("started"))
+        except (ValueError, KeyError, TypeError):
+            return True
+
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the folder for this process. Raises `InputError` when another process that is alive holds it."""

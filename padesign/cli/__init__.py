@@ -1,0 +1,3 @@
+"""The command line: thin commands that wire run file, search, tracking and report together."""
+
+from padesign.cli.app import app as app

@@ -1,0 +1,218 @@
+"""The commands of `padesign`. Each imports what it needs when it is called, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from padesign.cli.guard import guarded
+
+app = typer.Typer(
+    name="padesign",
+    help="Design photon-avalanche nanoparticles: simulate, search, track, and print the recipe.",
+    epilog="Start with: padesign init, then padesign run.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+RunFileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A run file (YAML).")]
+RunFolderArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, as `padesign run` prints it.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change one value, such as search.trials=3 or particle.layers.core.diameter_nm=17. May be repeated.",
+    ),
+]
+Trials = Annotated[int | None, typer.Option("--trials", min=1, help="Number of trials of the whole run.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the results only.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from padesign import __version__
+
+        print(f"padesign {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+@guarded
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where to put the files.")] = Path(),
+    template: Annotated[
+        list[str] | None, typer.Option("--template", "-t", metavar="NAME", help="Which example; may be repeated.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
+) -> int:
+    """Copy an example run file to start from, and the schema that lets an editor check it."""
+    from padesign.cli.init import make
+
+    return make(folder, template or ["quickstart"], force)
+
+
+@app.command()
+@guarded
+def validate(file: RunFileArgument, set_: Set = None) -> int:
+    """Check a run file and say what it would solve, without solving it."""
+    from padesign.cli.validate import validate
+
+    return validate(file, set_ or [])
+
+
+@app.command()
+@guarded
+def run(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="A run file; by default the one in this folder.")
+    ] = None,
+    set_: Set = None,
+    trials: Trials = None,
+    quiet: Quiet = False,
+) -> int:
+    """Search for the best design of a run file; writes figures, recipes and the record into a run folder."""
+    from padesign.cli.campaign import begin
+
+    return begin(file, set_ or [], trials, quiet)
+
+
+@app.command()
+@guarded
+def resume(folder: RunFolderArgument, trials: Trials = None, quiet: Quiet = False) -> int:
+    """Go on with a run that was interrupted, or extend it with --trials."""
+    from padesign.cli.campaign import go_on
+
+    return go_on(folder, trials, quiet)
+
+
+@app.command()
+@guarded
+def status(folder: RunFolderArgument, json: Json = False) -> int:
+    """Say how far a run is and what it has found; also while it runs."""
+    from padesign.cli.status import show
+
+    return show(folder, json)
+
+
+@app.command()
+@guarded
+def ui(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[RUN]", help="A run folder; by default the newest one in runs/.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", min=1, max=65535, help="Default: 5000, or the next free.")
+    ] = None,
+) -> int:
+    """Show a run in MLflow's dashboard, on this machine only."""
+    from padesign.cli.ui import serve
+
+    return serve(folder, port)
+
+
+@app.command()
+@guarded
+def recipe(
+    source: Annotated[
+        Path, typer.Argument(metavar="RUN|FILE", help="A run folder, or a run file without free values.")
+    ],
+    set_: Set = None,
+    trial: Annotated[
+        int | None, typer.Option("--trial", min=0, help="This trial of the run, not the best ones.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Where to write.")] = None,
+) -> int:
+    """Write the synthesis recipe of designs: Markdown to read, CSV for the balance, JSON for programs."""
+    from padesign.cli.recipe import write
+
+    return write(source, set_ or [], trial, out)
+
+
+@app.command()
+@guarded
+def evaluate(
+    file: RunFileArgument,
+    set_: Set = None,
+    json: Json = False,
+    figure: Annotated[
+        Path | None, typer.Option("--figure", metavar="PATH", help="Draw the power curves (.png and .svg, with a CSV).")
+    ] = None,
+) -> int:
+    """Simulate one design or one hand-written network: threshold, S and brightness of every band."""
+    from padesign.cli.evaluate import evaluate
+
+    return evaluate(file, set_ or [], json, figure)
+
+
+@app.command()
+@guarded
+def sweep(
+    file: RunFileArgument,
+    vary: Annotated[
+        list[str],
+        typer.Option(
+            "--vary",
+            metavar="KEY=START:STOP:COUNT[:log]",
+            help="What to vary, once or twice, such as particle.layers.core.dopants_mol_percent.Tm=1:20:12.",
+        ),
+    ],
+    set_: Set = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Write CSV and figure here.")] = None,
+) -> int:
+    """Simulate a design over a range of one or two of its numbers."""
+    from padesign.cli.sweep import sweep
+
+    return sweep(file, set_ or [], vary, out)
+
+
+@app.command()
+@guarded
+def network(
+    file: RunFileArgument,
+    set_: Set = None,
+    irradiance: Annotated[
+        float | None,
+        typer.Option("--irradiance-kW-per-cm2", help="Where to state the rates; default: at the threshold."),
+    ] = None,
+    json: Json = False,
+    all_: Annotated[bool, typer.Option("--all", help="Also list processes slower than 1 per second.")] = False,
+) -> int:
+    """List what the model of a design consists of: levels, and every process with its rate."""
+    from padesign.cli.network import show
+
+    return show(file, set_ or [], irradiance, json, all_)
+
+
+@app.command()
+@guarded
+def schema() -> int:
+    """Print the JSON Schema of run files."""
+    from padesign.cli.console import emit_json
+    from padesign.config import json_schema
+
+    emit_json(json_schema())
+    return 0
+
+
+@app.command()
+@guarded
+def doctor() -> int:
+    """Check this installation with a short self-test."""
+    from padesign.cli.doctor import examine
+
+    return examine()

@@ -1,0 +1,131 @@
+"""The definition of every number that the program reports, and the parameter sets behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from padesign.config import RunFile
+from padesign.parameters import Entry, ParameterSet, load_parameter_set
+from padesign.parameters.keys import ENERGY_SUFFIX, GLOBAL_KEYS
+from padesign.particle.layers import Particle
+
+S = (
+    "largest local slope d ln(emission) / d ln(irradiance) on an upward sweep inside the power window, exact and not "
+    "read off a grid; none where the curve jumps (bistable)"
+)
+S_WINDOW = "largest mean slope over the stated width of irradiance on an upward sweep, jumps included"
+THRESHOLD = (
+    "linear-stability threshold: lowest irradiance at which the system with every ion in its ground state is unstable "
+    "against avalanching; none where it does not avalanche"
+)
+PHOTONS = "spontaneous photons per second of the band from one particle, in all directions, at the stated irradiance"
+PHOTONS_PER_ION = (
+    "spontaneous photons per second of the band per ion of its kind (a hand-written network is one cell of one ion "
+    "each), at the stated irradiance"
+)
+DIAMETER = "outer diameter of the particle"
+PLANE_WAVE = "all numbers hold for one uniform irradiance, not averaged over the profile of a beam"
+
+_METRICS: dict[str, tuple[str, str, str]] = {
+    "S_window": ("S_window", "1", S_WINDOW),
+    "S_exact": ("S (exact)", "1", S),
+    "S_at_kW_per_cm2": ("irradiance of largest S", "kW/cm^2", "irradiance at which the exact slope is largest"),
+    "threshold_kW_per_cm2": ("threshold", "kW/cm^2", THRESHOLD),
+    "photons_per_s": ("brightness", "photons/s", PHOTONS),
+    "diameter_nm": ("diameter", "nm", DIAMETER),
+    "visible_photons_per_s": (
+        "visible brightness",
+        "photons/s",
+        "photons per second between 380 and 780 nm of all lines of one particle",
+    ),
+    "visible_fraction": ("visible share", "1", "share of all emitted photons that lies between 380 and 780 nm"),
+    "u_prime": ("u'", "1", "chromaticity of the emission, CIE 1976, 2-degree observer"),
+    "v_prime": ("v'", "1", "chromaticity of the emission, CIE 1976, 2-degree observer"),
+    "x": ("x", "1", "chromaticity of the emission, CIE 1931, 2-degree observer"),
+    "y": ("y", "1", "chromaticity of the emission, CIE 1931, 2-degree observer"),
+}
+
+
+def numbers_of(metrics: Mapping[str, float]) -> list[tuple[str, float | None, str, str]]:
+    """(label, value, unit, definition) of the further numbers of a design."""
+    rows: list[tuple[str, float | None, str, str]] = []
+    for key, (label, unit, definition) in _METRICS.items():
+        if key not in metrics:
+            continue
+        if key == "photons_per_s" and "photons_at_kW_per_cm2" in metrics:
+            label = f"{label} at {metrics['photons_at_kW_per_cm2']:.3g} kW/cm^2"
+        rows.append((label, float(metrics[key]), unit, definition))
+    return rows
+
+
+def sets_of(run: RunFile, hosts: Iterable[str]) -> list[ParameterSet]:
+    """The parameter sets of the hosts, each once."""
+    names = dict.fromkeys(run.parameter_sets.get(host, host) for host in hosts)
+    sets = [load_parameter_set(name) for name in names]
+    return list({one.digest: one for one in sets}.values())
+
+
+def hosts_of(run: RunFile) -> list[str]:
+    """Every host that a run may touch, the reference particles' included."""
+    found: list[object] = []
+    for layer in run.particle.layers if run.particle is not None else ():
+        found += list(getattr(layer.host, "choice", None) or [layer.host])
+    found += [layer.host for reference in run.compare_with for layer in reference.layers]
+    return list(dict.fromkeys(map(str, found)))
+
+
+def set_line(one: ParameterSet) -> dict[str, Any]:
+    """Name, digest and state of a parameter set, as JSON data."""
+    return {"name": one.name, "host": one.host, "digest": one.digest, "calibrated": one.calibrated}
+
+
+def set_record(one: ParameterSet) -> dict[str, Any]:
+    """Everything a parameter set says, as JSON data."""
+    return {
+        **set_line(one),
+        "description": one.description,
+        "validity": one.validity,
+        "entries": {key: asdict(entry) for key, entry in one.entries.items()},
+        "surface_lands_in": dict(one.surface_lands_in),
+    }
+
+
+def calibration_note(sets: Iterable[ParameterSet]) -> str:
+    """One line for the reader of a number."""
+    raw = [one.name for one in sets if not one.calibrated]
+    if not raw:
+        return ""
+    return f"{', '.join(raw)}: NOT calibrated against measurements. Trust comparisons between designs, not the numbers."
+
+
+def assumptions(particle: Particle, sets: Iterable[ParameterSet], temperature_K: float) -> list[str]:
+    """The parameters of this particle that no publication gives, those with one reason in one line."""
+    ions = {ion for layer in particle.layers for ion in layer.dopants_mol_percent}
+    lines = []
+    for one in sets:
+        by_reason: dict[str, list[str]] = {}
+        levels: dict[str, int] = {}
+        for key, entry in one.entries.items():
+            if not entry.assumption or not _concerns(key, ions):
+                continue
+            if key.endswith(ENERGY_SUFFIX):
+                levels[entry.source] = levels.get(entry.source, 0) + 1
+            else:
+                by_reason.setdefault(entry.source, []).append(_value_text(key, entry))
+        lines += [f"{one.host}: {', '.join(texts)} ({reason})" for reason, texts in by_reason.items()]
+        lines += [f"{one.host}: {count} level energies ({reason})" for reason, count in levels.items()]
+    if abs(temperature_K - 295.0) > 1.0:
+        lines.append(f"The temperature is {temperature_K:g} K; the parameters hold near room temperature.")
+    return lines
+
+
+def _concerns(key: str, ions: set[str]) -> bool:
+    owner = key.removeprefix("surface.loss.").split(":")[0].split(".")[0]
+    return key in GLOBAL_KEYS or owner in ions
+
+
+def _value_text(key: str, entry: Entry) -> str:
+    unit = "" if entry.unit == "1" else f" {entry.unit}"
+    return f"{key} = {entry.value:.3g} ± {entry.sigma:.2g}{unit}"

@@ -1,0 +1,141 @@
+"""`padesign evaluate`: one design or one hand-written network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from padesign.cli import definitions
+from padesign.cli.console import clean, emit, emit_json, number, say, shown, table
+from padesign.cli.definitions import calibration_note, hosts_of, set_line, sets_of
+from padesign.cli.designs import layers_text
+from padesign.cli.fixed import demand_fixed
+from padesign.cli.guard import NOTHING_FOUND, placed
+from padesign.config import LoadedRun, RunFile, load_run_file
+from padesign.config.build import build_network, build_particle, build_scene, build_space
+from padesign.design.evaluate import Evaluation, evaluate_solution, solve_space, solve_text
+from padesign.errors import InputError
+from padesign.parameters import ParameterSet
+
+
+def evaluate(file: Path, overrides: Sequence[str], as_json: bool, figure: Path | None) -> int:
+    """Simulate a run file without free values and print every number with its definition."""
+    loaded = load_run_file(file, overrides)
+    if figure is not None and figure.suffix not in (".png", ".svg", ".csv", ""):
+        raise InputError(f"cannot draw `{figure}`", cure="figures are written as .svg, .png and .csv")
+    result, sets = simulate(loaded)
+    if figure is not None and result.outcome == "ok":
+        _draw(result, loaded.run.name, figure)
+    if as_json:
+        emit_json(_record(loaded.run, result, sets))
+    else:
+        _print(loaded.run, result, sets)
+    return 0 if result.outcome == "ok" else NOTHING_FOUND
+
+
+def simulate(loaded: LoadedRun) -> tuple[Evaluation, list[ParameterSet]]:
+    """The solved system of a run file without free values, and the parameter sets it rests on."""
+    run = loaded.run
+    demand_fixed(loaded)
+    with placed(loaded):
+        scene = build_scene(run)
+        window = getattr(run.objective, "window_decades", 0.05)
+        if run.network is not None:
+            network = build_network(run)
+            wavelength = run.excitation.wavelength_nm
+            solution = solve_text(network, float(wavelength), scene)  # type: ignore[arg-type]
+            labels = run.emission or run.network.emission
+            sets = []
+        else:
+            sets = sets_of(run, own_hosts(run))
+            solution = solve_space(build_space(run), scene, dict(run.parameter_sets))
+            labels = run.emission
+        return evaluate_solution(solution, labels, window), sets
+
+
+def own_hosts(run: RunFile) -> list[str]:
+    """The hosts of the particle itself."""
+    return hosts_of(run.model_copy(update={"compare_with": ()}))
+
+
+def used_definitions(run: RunFile) -> dict[str, str]:
+    """The definition of every number of an evaluation."""
+    return {
+        "S": definitions.S,
+        "S_window": definitions.S_WINDOW,
+        "threshold_kW_per_cm2": definitions.THRESHOLD,
+        "photons_per_s": definitions.PHOTONS_PER_ION if run.network is not None else definitions.PHOTONS,
+        "irradiance": definitions.PLANE_WAVE,
+    }
+
+
+def _record(run: RunFile, result: Evaluation, sets: Sequence[ParameterSet]) -> dict[str, Any]:
+    plain = result.to_json()
+    particle = None if run.network is not None else build_particle(run).to_json()
+    return {
+        "name": run.name,
+        "outcome": result.outcome,
+        "threshold_kW_per_cm2": result.threshold_kW_per_cm2,
+        "bistable": result.bistable,
+        "bands": plain["bands"],
+        "wavelength_nm": run.excitation.wavelength_nm,
+        "temperature_K": run.temperature_K,
+        "particle": particle,
+        "parameter_sets": [set_line(one) for one in sets],
+        "definitions": used_definitions(run),
+        "largest_residual": result.largest_residual,
+    }
+
+
+def _print(run: RunFile, result: Evaluation, sets: Sequence[ParameterSet]) -> None:
+    if run.network is None:
+        particle = build_particle(run)
+        emit(clean(f"{run.name}: {layers_text(particle)}, {particle.diameter_nm:.1f} nm"))
+    else:
+        emit(clean(f"{run.name}: hand-written network"))
+    if result.outcome != "ok":
+        emit(f"no result: {result.outcome}")
+        return
+    threshold = result.threshold_kW_per_cm2
+    emit(f"threshold {number(threshold, 4)} kW/cm²" if threshold is not None else "no avalanche threshold")
+    if result.bistable:
+        emit("bistable: the curve jumps, so exact S is infinite; S_window says what a sweep sees")
+    per = "per ion" if run.network is not None else "per particle"
+    rows = [
+        [
+            band.transition,
+            number(band.wavelength_nm, 4),
+            number(band.S, 4),
+            number(band.S_window, 4),
+            number(band.S_at_kW_per_cm2, 4),
+            number(band.photons_per_s),
+        ]
+        for band in result.bands
+    ]
+    at = result.bands[0].photons_at_kW_per_cm2
+    window = result.bands[0].window_decades
+    header = ["band", "nm", "S", f"S_window ({window:g} decade)", "at kW/cm²", f"photons/s {per} at {at:.4g} kW/cm²"]
+    table("", header, rows)
+    for key, text in used_definitions(run).items():
+        emit(f"{key}: {text}.")
+    note = calibration_note(sets)
+    if note:
+        emit(note)
+
+
+def _draw(result: Evaluation, name: str, path: Path) -> None:
+    from padesign.report.figures import power_curve_figure
+
+    curves = {band.transition: result.curves[band.transition] for band in result.bands}
+    marks = {
+        band.transition: {"S_at_kW_per_cm2": band.S_at_kW_per_cm2} | ({} if band.S is None else {"S_exact": band.S})
+        for band in result.bands
+    }
+    threshold = {} if result.threshold_kW_per_cm2 is None else {"threshold_kW_per_cm2": result.threshold_kW_per_cm2}
+    first = result.bands[0].transition
+    if len(curves) == 1:
+        files = power_curve_figure(curves[first], marks[first] | threshold, f"{name}: {first}", path)
+    else:
+        files = power_curve_figure(curves, marks, name, path)
+    say(f"figure: {', '.join(shown(one) for one in files)}")

@@ -1,0 +1,205 @@
+"""Levels and processes of a model as a list: what a particle's network is made of, with rates at one irradiance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from padesign.config import RunFile
+from padesign.config.build import build_network, build_scene, build_space
+from padesign.constants import JOULE_PER_cm1
+from padesign.design.evaluate import fixed_geometry, set_values
+from padesign.kinetics.light import EmittingNetwork
+from padesign.kinetics.particle_network import Conditions, ParticleModel, ProcessRates, particle_model
+from padesign.kinetics.processes import PairProcesses
+from padesign.observables.solution import LEAD_IN
+from padesign.solve.stability import find_threshold
+
+DEFINITIONS = {
+    "rate_per_s": (
+        "events per second of one ion in the level that the process starts from, at the stated irradiance; a transfer "
+        "counts for one excited donor while every other ion of the acceptor's kind in the same cell is in the level "
+        "that the process needs"
+    ),
+    "lifetime_s": "one ion alone in the host: 1/(radiative + downward nonradiative rate), without surface and transfer",
+    "surface_per_s": "loss to the surface, mean over the ions of this kind in the particle",
+    "C6_nm6_per_s": "pair constant: the rate between two ions at distance r is C6/r^6",
+    "factor": "what random sites and hopping leave of the mean-field rate, in the cell that is listed",
+    "layer": "the layer whose innermost cell with most pairs of these ions is listed",
+}
+
+
+_KINDS = ("absorption", "stimulated emission", "radiative", "multiphonon", "surface", "transfer")
+
+
+@dataclass(frozen=True)
+class LevelLine:
+    """One level; rates in s^-1, None where the model does not say."""
+
+    id: str
+    energy_cm1: float | None
+    lifetime_s: float | None
+    radiative_per_s: float
+    nonradiative_per_s: float
+    surface_per_s: float | None
+
+
+@dataclass(frozen=True)
+class ProcessLine:
+    """One process; see `DEFINITIONS`."""
+
+    text: str
+    kind: str
+    rate_per_s: float
+    cross_section_cm2: float | None = None
+    layer: str | None = None
+    C6_nm6_per_s: float | None = None
+    factor: float | None = None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A model at one irradiance; `irradiance_is` says why this one."""
+
+    irradiance_kW_per_cm2: float
+    irradiance_is: str
+    wavelength_nm: float
+    levels: tuple[LevelLine, ...]
+    processes: tuple[ProcessLine, ...]
+
+
+def particle_listing(run: RunFile, irradiance_kW_per_cm2: float | None) -> Listing:
+    """The model of a fixed particle."""
+    space, scene, sets = build_space(run), build_scene(run), dict(run.parameter_sets)
+    model = particle_model(space.signature(scene.judge_cells_per_layer, sets))
+    wavelength = space.wavelengths_nm[0]
+    conditions = Conditions(jnp.asarray(wavelength), jnp.asarray(scene.temperature_K))
+    light, parts = jax.jit(model.build)(fixed_geometry(space), set_values(space, sets), conditions)
+    at, why = _irradiance(light, scene.irradiance_window_kW_per_cm2, irradiance_kW_per_cm2)
+    names = [layer.name for layer in space.layers]
+    levels, processes = [], []
+    for s in range(len(light.levels)):
+        levels += list(_ion_levels(light, parts, s))
+        processes += list(_ion_processes(light, parts, s, wavelength, at))
+    for (donor, acceptor), pairs in model.processes.items():
+        processes += list(_transfers(model, parts, donor, acceptor, pairs, names))
+    processes.sort(key=lambda one: (_KINDS.index(one.kind), -one.rate_per_s if one.kind == "transfer" else 0.0))
+    return Listing(at, why, wavelength, tuple(levels), tuple(processes))
+
+
+def text_listing(run: RunFile, irradiance_kW_per_cm2: float | None) -> Listing:
+    """A hand-written network: its lines as read."""
+    network, scene = build_network(run), build_scene(run)
+    wavelength = float(run.excitation.wavelength_nm)  # type: ignore[arg-type]
+    light = network.network(wavelength)
+    at, why = _irradiance(light, scene.irradiance_window_kW_per_cm2, irradiance_kW_per_cm2)
+    photons = 1e3 * at / (JOULE_PER_cm1 * 1e7 / wavelength)
+    processes = []
+    for one in network.processes:
+        rate = one.rate * photons if one.pumped else one.rate
+        kind = "absorption" if one.pumped else "transfer" if len(one.before) == 2 else "decay"
+        kind = "radiative" if one.radiative else kind
+        processes.append(ProcessLine(one.text, kind, rate, one.rate if one.pumped else None))
+    levels = []
+    for s, (ion, ids) in enumerate(light.levels):
+        dark, radiative = np.asarray(light.network.dark[s][0]), np.asarray(light.radiative_per_s[s][0])
+        for k, name in enumerate(ids):
+            energy = network.energies_cm1.get(f"{ion}:{name}")
+            total, bright = float(dark[:k, k].sum()), float(radiative[:k, k].sum())
+            levels.append(
+                LevelLine(f"{ion}:{name}", energy, 1.0 / total if total > 0.0 else None, bright, total - bright, None)
+            )
+    return Listing(at, why, wavelength, tuple(levels), tuple(processes))
+
+
+def _irradiance(light: EmittingNetwork, window: tuple[float, float], asked: float | None) -> tuple[float, str]:
+    if asked is not None:
+        return asked, "as asked"
+    low, high = (math.log(1e3 * end) for end in window)
+    weights = jnp.ones(light.network.n_unknowns)
+    threshold = jax.jit(find_threshold)(light.network, weights, low - LEAD_IN, high + math.log(10.0))
+    if bool(threshold.exists):
+        return float(np.exp(threshold.log_irradiance)) / 1e3, "the threshold"
+    return math.exp(0.5 * (low + high)) / 1e3, "no threshold; the middle of the power window"
+
+
+def _ion_levels(light: EmittingNetwork, parts: ProcessRates, s: int) -> Iterator[LevelLine]:
+    ion, ids = light.levels[s]
+    ions = np.asarray(light.ions_in_cell[s])
+    weights = ions / max(ions.sum(), 1e-300)
+    cell = int(np.argmax(ions))
+    radiative = np.asarray(light.radiative_per_s[s])[cell]
+    multiphonon = np.asarray(parts.multiphonon_per_s[s])[cell]
+    surface = np.einsum("x,xab->b", weights, np.asarray(parts.surface_per_s[s]))
+    energies = np.asarray(light.energies_cm1[s])
+    for k, name in enumerate(ids):
+        bright, dark = float(radiative[:k, k].sum()), float(multiphonon[:k, k].sum())
+        lifetime = 1.0 / (bright + dark) if bright + dark > 0.0 else None
+        yield LevelLine(f"{ion}:{name}", float(energies[k]), lifetime, bright, dark, float(surface[k]))
+
+
+def _ion_processes(
+    light: EmittingNetwork, parts: ProcessRates, s: int, wavelength_nm: float, irradiance_kW_per_cm2: float
+) -> Iterator[ProcessLine]:
+    """Absorption, stimulated emission, radiative and multiphonon transitions, surface losses of one ion."""
+    ion, ids = light.levels[s]
+    ions = np.asarray(light.ions_in_cell[s])
+    cell = int(np.argmax(ions))
+    weights = ions / max(ions.sum(), 1e-300)
+    pump = np.asarray(light.network.pump[s])[cell]
+    photon_J = JOULE_PER_cm1 * 1e7 / wavelength_nm
+    surface = np.einsum("x,xab->ab", weights, np.asarray(parts.surface_per_s[s]))
+    tables = (
+        ("radiative", np.asarray(light.radiative_per_s[s])[cell]),
+        ("multiphonon", np.asarray(parts.multiphonon_per_s[s])[cell]),
+        ("surface", surface),
+    )
+    for start in range(len(ids)):
+        for end in range(len(ids)):
+            text = f"{ion}:{ids[start]} -> {ion}:{ids[end]}"
+            if pump[end, start] > 0.0:
+                kind = "absorption" if end > start else "stimulated emission"
+                rate = float(pump[end, start]) * 1e3 * irradiance_kW_per_cm2
+                yield ProcessLine(text, kind, rate, float(pump[end, start]) * photon_J)
+            for kind, rates in tables:
+                if rates[end, start] > 0.0:
+                    yield ProcessLine(text, kind, float(rates[end, start]))
+
+
+def _transfers(
+    model: ParticleModel,
+    parts: ProcessRates,
+    donor: str,
+    acceptor: str,
+    pairs: PairProcesses,
+    layers: list[str],
+) -> Iterator[ProcessLine]:
+    """Transfers in the cell that holds most pairs; between the closest cells when the ions share none."""
+    cells_d, cells_a = model.cells_of[donor], model.cells_of[acceptor]
+    if not len(cells_d) or not len(cells_a):
+        return
+    n_d, n_a = np.asarray(parts.density_nm3[donor]), np.asarray(parts.density_nm3[acceptor])
+    kernel = np.asarray(parts.kernel_per_nm3)[np.ix_(cells_d, cells_a)]
+    same = cells_d[:, None] == cells_a[None, :]
+    weight = n_d[:, None] * n_a[None, :] * (same if (same & (n_d[:, None] * n_a[None, :] > 0.0)).any() else kernel)
+    best = np.flatnonzero(weight.ravel() >= weight.max() * (1.0 - 1e-6))[0]
+    x, y = np.unravel_index(best, weight.shape)
+    here, there = layers[model.cell_layer[cells_d[x]]], layers[model.cell_layer[cells_a[y]]]
+    place = here if here == there else f"{here} to {there}"
+    C6 = np.asarray(parts.C6_nm6_per_s[f"{donor}>{acceptor}"])
+    factor = np.asarray(parts.factor[f"{donor}>{acceptor}"])[:, x, y]
+    d, a = model.tables[donor].level_ids, model.tables[acceptor].level_ids
+    for n in range(len(pairs)):
+        i, i2, j, j2 = (
+            int(column[n]) for column in (pairs.donor_from, pairs.donor_to, pairs.acceptor_from, pairs.acceptor_to)
+        )
+        if pairs.exchange[n] and factor[n] == 0.0:
+            continue
+        text = f"{donor}:{d[i]} + {acceptor}:{a[j]} -> {donor}:{d[i2]} + {acceptor}:{a[j2]}"
+        rate = float(C6[n] * factor[n] * kernel[x, y] * n_a[y])
+        yield ProcessLine(text, "transfer", rate, None, place, float(C6[n]), float(factor[n]))

@@ -1,0 +1,88 @@
+"""report.md of a run folder: what was found, what the numbers mean and what they rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from padesign import __version__
+from padesign.cli.definitions import PLANE_WAVE, assumptions, calibration_note
+from padesign.cli.designs import Row, columns
+from padesign.config import RunFile
+from padesign.design.objective import AbstractObjective
+from padesign.parameters import ParameterSet
+from padesign.search import CampaignResult
+
+_FILES = {
+    "report.md": "this page",
+    "config.yaml": "the run file as it was given",
+    "resolved.json": "the same with every default written out",
+    "designs.csv": "every trial, best first",
+    "comparison.csv": "the table above with all numbers",
+    "summary.json": "the same for programs",
+    "trials/": "every trial in full: choice, design, numbers, steps, power curve",
+    "figures/": "figures as SVG and PNG, with their data as CSV",
+    "recipes/": "synthesis recipes: Markdown to read, CSV for the balance, JSON for programs",
+    "parameter_sets/": "every physical constant that was used, with its source",
+    "study.journal": "the search's memory, needed by `padesign resume`",
+    "mlflow.db, mlartifacts/": "the record that `padesign ui` shows",
+}
+
+
+def report_page(
+    run: RunFile,
+    result: CampaignResult,
+    rows: Sequence[Row],
+    objective: AbstractObjective,
+    sets: Sequence[ParameterSet],
+    files: Sequence[str],
+) -> str:
+    """The page as Markdown; `files` are those of the run folder, relative to it."""
+    parts = [f"# {_safe(run.name)}", ""]
+    if run.notes:
+        parts += [_safe(run.notes.strip()), ""]
+    aim = "Maximise" if result.maximise else "Minimise"
+    parts += [
+        f"{aim} **{objective.name}**: {objective.definition}.",
+        "",
+        f"The objective does not see {objective.blind_to}.",
+        "",
+        f"{len(result.trials)} trials, {result.feasible} feasible; {result.stopped_because}.",
+        "",
+        "## Best designs",
+        "",
+        *_table(*columns(result.objective, result.unit, rows)),
+        "",
+        PLANE_WAVE.capitalize() + ".",
+        "",
+    ]
+    note = calibration_note(sets)
+    if note:
+        parts += [f"**{note}**", ""]
+    parts += [f"* {_safe(row.label)}: {_safe(str(row.published['source']))}" for row in rows if row.published]
+    parts += ["", "## Figures", ""]
+    order = ("figures/power", "figures/design", "figures/reference", "figures/history")
+    pictures = [name for start in order for name in files if name.startswith(start) and name.endswith(".png")]
+    parts += [f"![{name}]({name})" for name in pictures]
+    recipes = [name for name in files if name.startswith("recipes/") and name.endswith(".md")]
+    if recipes:
+        parts += ["", "## Recipes", "", *(f"* [{name}]({name})" for name in recipes)]
+    if rows and rows[0].particle.layers:
+        parts += ["", "## Assumptions behind design 1", ""]
+        used = {layer.host for layer in rows[0].particle.layers}
+        own = [one for one in sets if one.host in used]
+        parts += [f"* {line}" for line in assumptions(rows[0].particle, own, run.temperature_K)]
+    parts += ["", "## Parameter sets", ""]
+    parts += [f"* {one.name} ({one.host}), sha256 {one.digest}. {one.validity}" for one in sets]
+    parts += ["", "## Files", "", *(f"* `{name}`: {what}" for name, what in _FILES.items()), ""]
+    parts += [f"padesign {__version__}", ""]
+    return "\n".join(parts)
+
+
+def _table(header: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:
+    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    return lines + ["| " + " | ".join(_safe(cell).replace("|", "/") for cell in row) + " |" for row in cells]
+
+
+def _safe(text: str) -> str:
+    """Text of a user without what Markdown or HTML would read as markup."""
+    return " ".join(text.split()).replace("<", "&lt;").replace("`", "'").replace("](", "] (")

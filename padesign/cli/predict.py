@@ -1,0 +1,81 @@
+"""What the simulation claims of a design, in the form a recipe takes; and the recipe made from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from padesign.cli.definitions import PLANE_WAVE, assumptions, numbers_of, sets_of
+from padesign.config import RunFile
+from padesign.design.objective import AbstractObjective
+from padesign.design.trial import Candidate
+from padesign.parameters import load_host
+from padesign.particle.layers import Particle
+from padesign.recipe import Batch, Lattice, Prediction, build_recipe, write_recipe
+
+
+def prediction(
+    run: RunFile,
+    particle: Particle,
+    candidate: Candidate,
+    objective: str,
+    unit: str,
+    definition: str,
+    blind_to: str = "",
+) -> Prediction:
+    """Numbers, definitions and the parameters they rest on. `objective` names the number `candidate.value`."""
+    sets = sets_of(run, [layer.host for layer in particle.layers])
+    notes = [*candidate.notes, PLANE_WAVE]
+    if blind_to:
+        notes.append(f"The objective is blind to: {blind_to}.")
+    return Prediction(
+        objective=objective,
+        value=candidate.value,
+        unit=unit,
+        definition=definition,
+        parameter_set=", ".join(one.name for one in sets),
+        digest=", ".join(one.digest for one in sets),
+        calibrated=all(one.calibrated for one in sets),
+        excitation_wavelengths_nm=(float(candidate.design["wavelength_nm"]),),
+        numbers=numbers_of(candidate.metrics),
+        assumptions=assumptions(particle, sets, float(candidate.design["temperature_K"])),
+        notes=notes,
+    )
+
+
+def objective_prediction(
+    run: RunFile, particle: Particle, candidate: Candidate, objective: AbstractObjective
+) -> Prediction:
+    """The prediction of a design that a search found."""
+    return prediction(
+        run, particle, candidate, objective.name, objective.unit, objective.definition, objective.blind_to
+    )
+
+
+def make_recipe(run: RunFile, particle: Particle, claim: Prediction, folder: Path, stem: str) -> dict[str, Path]:
+    """Write the recipe of one particle; the paths by suffix."""
+    lattices = {layer.host: _lattice(run, layer.host) for layer in particle.layers}
+    recipe = build_recipe(particle, host_lattices=lattices, prediction=claim, batch=_batch(run, particle))
+    return write_recipe(recipe, folder, stem)
+
+
+def _lattice(run: RunFile, name: str) -> Lattice:
+    """The lattice as the simulation took it: density of the parameter set, formula and cation of the host table."""
+    host = load_host(name)
+    density = sets_of(run, [name])[0].values["host.cation_density_nm3"]
+    return Lattice(density, host.site, host.formula.replace(host.site, "{re}", 1))
+
+
+def _batch(run: RunFile, particle: Particle) -> Batch:
+    options: dict[str, Any] = {}
+    if run.recipes.water is not None:
+        cations = {ion for layer in particle.layers for ion in layer.dopants_mol_percent}
+        cations |= {load_host(layer.host).site for layer in particle.layers}
+        options["water_of_crystallisation"] = dict.fromkeys(sorted(cations), run.recipes.water)
+    return Batch(
+        core_mmol=run.recipes.core_mmol,
+        precursor=run.recipes.precursor,
+        purity=run.recipes.purity,
+        core_yield=run.recipes.core_yield,
+        **options,
+    )

@@ -1,0 +1,123 @@
+"""`padesign validate`: what a run file would solve, without solving it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+from padesign.cli.console import clean, emit
+from padesign.cli.definitions import calibration_note, hosts_of, sets_of
+from padesign.cli.fixed import named
+from padesign.cli.guard import placed
+from padesign.config import LoadedRun, free_variables, load_run_file
+from padesign.config.build import build_network, build_objective, build_reference, build_scene, build_space
+from padesign.config.schema import RunFile
+from padesign.design.space import DesignSpace
+from padesign.errors import InputError
+from padesign.kinetics.particle_network import particle_model
+
+_MOST_COMBINATIONS = 100_000
+
+
+def validate(file: Path, overrides: Sequence[str]) -> int:
+    """Check a run file down to the last level name and print the size of the problem."""
+    loaded = load_run_file(file, overrides)
+    with placed(loaded):
+        lines = _network_lines(loaded.run) if loaded.run.network is not None else _particle_lines(loaded)
+    emit(clean(f"{loaded.file} is a sound run file: {loaded.run.name}"))
+    for name, text in lines:
+        emit(clean(f"  {name:<22}{text}"))
+    return 0
+
+
+def _network_lines(run: RunFile) -> list[tuple[str, str]]:
+    network = build_network(run)
+    pumped = sum(process.pumped for process in network.processes)
+    pairs = sum(len(process.before) == 2 for process in network.processes)
+    decays = len(network.processes) - pumped - pairs
+    return [
+        ("system", f"hand-written network, {len(network.labels)} levels of {', '.join(network.levels)}"),
+        ("processes", f"{pumped} absorptions, {decays} decays, {pairs} transfers"),
+        ("unknowns", f"{len(network.labels)} populations"),
+        *_scene_lines(run),
+        ("next", "padesign evaluate"),
+    ]
+
+
+def _particle_lines(loaded: LoadedRun) -> list[tuple[str, str]]:
+    run = loaded.run
+    space, scene = build_space(run), build_scene(run)
+    sets = sets_of(run, hosts_of(run))
+    counts = [
+        len(particle_model(space.signature(cells, dict(run.parameter_sets))).labels)
+        for cells in (scene.cells_per_layer, scene.judge_cells_per_layer)
+    ]
+    free = free_variables(run)
+    continuous = [variable for variable in free if variable.kind == "continuous"]
+    lines = [("system", f"{len(space.layers)} layers, ions {', '.join(space.ions)}")]
+    if free:
+        lines.append(("choices", _choices(space)))
+        moving = ", ".join(
+            f"{named(run, v.path).removeprefix('particle.layers.')} {v.low:g} to {v.high:g}" for v in continuous
+        )
+        lines.append(("continuous variables", f"{len(continuous)}: {moving}" if continuous else "none"))
+    else:
+        lines.append(("design", "fixed: one particle, nothing to search"))
+    lines.append(("unknowns", f"{counts[0]} populations while searching, {counts[1]} for the numbers reported"))
+    lines += _scene_lines(run)
+    if run.objective is not None:
+        objective = build_objective(run)
+        lines.append(
+            ("objective", f"{'largest' if objective.maximise else 'smallest'} {objective.name}: {objective.definition}")
+        )
+        search = run.search
+        lines.append(("search", f"{search.trials} trials of {search.starts} × {search.steps} gradient steps"))
+    for reference in run.compare_with:
+        build_reference(run, reference)
+        lines.append(("compared with", f"{reference.name}, {reference.source}"))
+    programs = 1 if run.objective is None else 2 + len(run.compare_with)
+    lines.append(("to compile", f"{programs} program{'s' * (programs > 1)}, once; kept on disk for later runs"))
+    lines.append(("parameter sets", ", ".join(f"{one.name} (sha256 {one.digest[:12]})" for one in sets)))
+    note = calibration_note(sets)
+    if note:
+        lines.append(("", note))
+    fixed_next = "padesign evaluate, sweep, network or recipe"
+    lines.append(("next", "padesign run" if run.objective is not None and free else fixed_next))
+    return lines
+
+
+def _scene_lines(run: RunFile) -> list[tuple[str, str]]:
+    low, high = run.excitation.irradiance_window_kW_per_cm2
+    wavelength = run.excitation.wavelength_nm
+    lasers = ", ".join(f"{w:g}" for w in getattr(wavelength, "choice", None) or [wavelength])
+    return [("excitation", f"{lasers} nm, {low:.4g} to {high:.4g} kW/cm², {run.temperature_K:g} K")]
+
+
+def _choices(space: DesignSpace) -> str:
+    """How many different sets of choices there are; a layer left out makes the choices inside it meaningless."""
+    names, options = list(space.choices), list(space.choices.values())
+    total = 1
+    for some in options:
+        total *= len(some)
+    if total > _MOST_COMBINATIONS:
+        return f"{total} combinations of {', '.join(names)}"
+    different: set[object] = set()
+    impossible = 0
+    for combination in itertools.product(*options):
+        choice = dict(zip(names, combination, strict=True))
+        try:
+            bounds = space.bounds(choice)
+        except InputError:
+            impossible += 1
+            continue
+        arrays = tuple(array.tobytes() for array in bounds[:4])
+        hosts = tuple(
+            host if choice.get(layer.name) != "absent" else ""
+            for host, layer in zip(space.hosts(choice), space.layers, strict=True)
+        )
+        different.add((arrays, hosts, space.wavelength_nm(choice)))
+    if not different:
+        raise InputError("no choice fits the limits", cure="allow thinner layers, lower shares or a larger particle")
+    text = f"{len(different)} different" + (f" ({', '.join(names)})" if names else "")
+    return text + (f"; {impossible} more do not fit the limits" if impossible else "")
