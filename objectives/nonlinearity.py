@@ -8,7 +8,7 @@ from typing import ClassVar, final
 import equinox as eqx
 import jax.numpy as jnp
 
-from padesign.design.objective import AbstractObjective, Verdict, shortfall
+from padesign.design.objective import AbstractObjective, Verdict, log_slope, shortfall
 from padesign.errors import InputError
 from padesign.observables.solution import Solution
 from padesign.types import Scalar
@@ -43,7 +43,7 @@ class Nonlinearity(AbstractObjective):
         slope = solution.steepest_window(band, self.window_decades, self._log_cap()).value
         threshold = solution.threshold(band)
         brightness = solution.log_photons_per_s([band], self._log_top(solution))[0]
-        return -jnp.log(slope) - threshold.margin + shortfall(brightness, self.min_photons_per_s)
+        return -log_slope(slope) - threshold.margin + shortfall(brightness, self.min_photons_per_s)
 
     def judge(self, solution: Solution) -> Verdict:
         band = solution.band(self.emission)

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import ClassVar, final
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 
-from padesign.design.objective import AbstractObjective, Verdict, shortfall
+from padesign.design.objective import AbstractObjective, Verdict, log_slope, shortfall
 from padesign.errors import InputError
-from padesign.observables.solution import Solution
+from padesign.observables.solution import LinearThreshold, Solution, WindowSlope
 from padesign.types import Scalar
 
 _BEYOND = 3.0
@@ -22,7 +23,7 @@ class Threshold(AbstractObjective):
     """Irradiance at which the unexcited particle becomes unstable (linear stability)."""
 
     emission: str = eqx.field(static=True)
-    min_nonlinearity: float | None = eqx.field(static=True, default=None)
+    min_nonlinearity: float | None = eqx.field(static=True, default=5.0)
     min_photons_per_s: float | None = eqx.field(static=True, default=None)
     window_decades: float = eqx.field(static=True, default=0.05)
 
@@ -31,9 +32,11 @@ class Threshold(AbstractObjective):
     maximise: ClassVar[bool] = False
     definition: ClassVar[str] = (
         "linear-stability threshold: lowest irradiance at which the particle with every ion in its ground state is "
-        "unstable against avalanching; within a few percent of the power of largest slope"
+        "unstable against avalanching; within a few percent of the power of largest slope. Where the avalanche sets in "
+        "below that (negative curvature, as in a bistable design), the middle of the steepest window. Counts only with "
+        "S_window of at least `min_nonlinearity` (5 unless said otherwise)"
     )
-    blind_to: ClassVar[str] = "how steep the curve is, unless `min_nonlinearity` is set"
+    blind_to: ClassVar[str] = "how much steeper than `min_nonlinearity` the curve is, and rise time"
     without_value: ClassVar[str] = "no avalanche up to ten times the power window"
 
     @classmethod
@@ -43,13 +46,16 @@ class Threshold(AbstractObjective):
     def loss(self, solution: Solution) -> Scalar:
         band = solution.band(self.emission)
         threshold = solution.threshold(band)
-        slope = solution.steepest_window(band, self.window_decades).value
+        slope = solution.steepest_window(band, self.window_decades)
         brightness = solution.log_photons_per_s([band], solution.log_irradiance_max)[0]
         without = solution.log_irradiance_max + jnp.log(10.0) - _BEYOND * threshold.margin
+        onset = self._log_onset(threshold, slope)
+        # A moved onset follows the derivative of the linear threshold.
+        followed = threshold.log_irradiance + jax.lax.stop_gradient(onset - threshold.log_irradiance)
         return (
-            jnp.where(threshold.exists, threshold.log_irradiance, without)
+            jnp.where(threshold.exists, followed, without)
             - jnp.log(1e3)
-            + 3.0 * shortfall(jnp.log(slope), self.min_nonlinearity)
+            + 3.0 * shortfall(log_slope(slope.value), self.min_nonlinearity)
             + shortfall(brightness, self.min_photons_per_s)
         )
 
@@ -59,7 +65,7 @@ class Threshold(AbstractObjective):
         slope = solution.steepest_window(band, self.window_decades)
         exact = solution.steepest(band)
         photons = jnp.exp(solution.log_photons_per_s([band], solution.log_irradiance_max)[0])
-        value = jnp.exp(threshold.log_irradiance) / 1e3
+        value = jnp.exp(self._log_onset(threshold, slope)) / 1e3
         violations = {}
         if self.min_nonlinearity:
             violations["min_nonlinearity"] = self.min_nonlinearity - slope.value
@@ -79,6 +85,12 @@ class Threshold(AbstractObjective):
                 "bistable": solution.trace.has_fold.astype(float),
             },
         )
+
+    def _log_onset(self, threshold: LinearThreshold, slope: WindowSlope) -> Scalar:
+        """The linear threshold; where the avalanche sets in below it (negative curvature), the steepest window."""
+        steepest = 0.5 * (slope.log_irradiance_low + slope.log_irradiance_high)
+        early = (threshold.curvature_per_s < 0.0) & (steepest < threshold.log_irradiance)
+        return jnp.where(early, steepest, threshold.log_irradiance)
 
     def curve_label(self, solution: Solution) -> str | None:
         return self.emission

@@ -65,6 +65,11 @@ class AbstractObjective(eqx.Module):
         """Empty, or the reason why this aim makes no sense for the system, told to the user before a search."""
 
 
+def log_slope(slope: Scalar) -> Scalar:
+    """ln S, continued smoothly for slopes near and below zero, which a saturated curve has."""
+    return jnp.log(jnp.logaddexp(4.0 * slope, 0.0) / 4.0)
+
+
 def shortfall(log_amount: Scalar, floor: float | None, softness: float = 0.1) -> Scalar:
     """Smooth penalty for an amount below a floor, in units of ln: 0 well above, linear below."""
     if floor is None or floor <= 0.0:

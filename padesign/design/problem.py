@@ -1,7 +1,7 @@
 """A design problem: a space, an objective, a solver; and how one choice is refined by gradients and judged.
 
-Two programs are compiled for a whole campaign: loss with gradient on the search grid, and the judgement on a finer grid
-of cells and powers. Choices, hosts, bounds and wavelength are data, not structure.
+Three programs are compiled for a whole campaign: loss with gradient on the search grid of cells, and the judgement on
+that grid and on a finer one, both with finer powers. Choices, hosts, bounds and wavelength are data, not structure.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ from padesign.solve.continuation import Outcome
 from padesign.types import ScalarLike
 
 JUDGE_COARSENESS = 0.5
+CONVERGED_WITHIN = 0.05
+"""A value that changes by more than this share between the search grid and the judging grid is called not converged."""
 _SCREENED_PER_START = 4
 _NEAR_STATED = 0.1
 _TRIED = 10_000
@@ -190,15 +192,19 @@ class Problem:
     ) -> Candidate:
         """The honest numbers of one design, on the finer grid of cells and powers."""
         particle = self.space.particle(choice, np.asarray(geometry.thickness_nm), np.asarray(geometry.fraction))
-        verdict, solution = _judge(
-            self.judge_signature, self.scene, self.objective, geometry, self.hosts(choice), self.conditions(choice)
-        )
+        verdict, solution = self._verdict(self.judge_signature, choice, geometry)
+        coarse, _ = self._verdict(self.signature, choice, geometry)
         outcome = Outcome(int(solution.trace.outcome)).text
         if outcome == "ok" and not bool(verdict.valid):
             outcome = self.objective.without_value
         metrics = {key: float(value) for key, value in verdict.metrics.items() if np.isfinite(value)}
         metrics["diameter_nm"] = particle.diameter_nm
         notes = ["bistable: S across the jump depends on the window"] if metrics.get("bistable") else []
+        change = float(np.abs(verdict.value - coarse.value) / np.maximum(np.abs(verdict.value), 1e-300))
+        metrics["change_on_refinement"] = change if np.isfinite(change) else 1.0
+        if metrics["change_on_refinement"] > CONVERGED_WITHIN:
+            cells = f"{self.scene.cells_per_layer} to {self.scene.judge_cells_per_layer}"
+            notes.append(f"not converged: the value changes by {change:.0%} from {cells} cells per layer")
         return Candidate(
             outcome=outcome,
             value=float(verdict.value) if outcome == "ok" else None,
@@ -211,6 +217,11 @@ class Problem:
             notes=notes,
         )
 
+    def _verdict(
+        self, signature: Signature, choice: Mapping[str, Option], geometry: Geometry
+    ) -> tuple[Verdict, Solution]:
+        return _judge(signature, self.scene, self.objective, geometry, self.hosts(choice), self.conditions(choice))
+
     def check(self) -> str:
         """Empty, or why this aim makes no sense, from the solved start design of the first choice that fits together.
 
@@ -219,9 +230,7 @@ class Problem:
         choice = self._first_choice()
         z = start_point(self.space.bounds(choice), np.random.default_rng(0), spread=0.0)
         geometry = forward(z, self.space.bounds(choice), self.space.interface_mixing_nm)
-        _, solution = _judge(
-            self.judge_signature, self.scene, self.objective, geometry, self.hosts(choice), self.conditions(choice)
-        )
+        _, solution = self._verdict(self.judge_signature, choice, geometry)
         return self.objective.check(solution)
 
     def _first_choice(self) -> dict[str, Option]:

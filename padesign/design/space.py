@@ -150,29 +150,37 @@ class DesignSpace:
     def signature(self, cells_per_layer: int, parameter_sets: Mapping[str, str]) -> Signature:
         """The one structure that all designs share, with this many cells in every layer that may hold ions.
 
-        Ions also live in the neighbouring active layers when interfaces mix.
+        Ions also live in the active layers that interface mixing brings them to.
         """
         ions = self.ions
         if not ions:
             raise InputError("no layer holds an ion", cure="give at least one layer `dopants_mol_percent`")
         own = np.array([[any(d.ion == ion for d in layer.dopants) for ion in ions] for layer in self.layers], ndmin=2)
         active = np.asarray(own.any(axis=1))
-        presence = own.copy()
-        if self.interface_mixing_nm > 0.0:
-            presence[1:] |= own[:-1]
-            presence[:-1] |= own[1:]
-        presence &= active[:, None]
-        slots = self._host_slots()
-        nominal = {slot: layer.hosts[0] for slot, layer in zip(slots, self.layers, strict=True)}
+        presence = self._mixed(own) & active[:, None]
+        hosts = dict.fromkeys(host for layer in self.layers for host in layer.hosts)
         return Signature(
             ions,
             tuple(map(tuple, presence.tolist())),
             tuple(cells_per_layer if there else 0 for there in active),
-            slots,
-            tuple(parameter_sets.get(nominal[slot], nominal[slot]) for slot in range(len(nominal))),
+            self._host_slots(),
+            tuple(parameter_sets.get(host, host) for host in hosts),
             self.max_level_cm1,
             self.surface_loss,
         )
+
+    def _mixed(self, own: np.ndarray) -> np.ndarray:
+        """Layers that an ion reaches by interface mixing: the neighbours, and beyond what may be thin or absent."""
+        presence = own.copy()
+        if self.interface_mixing_nm <= 0.0:
+            return presence
+        least = [0.0 if layer.optional else _least(layer.thickness_nm) for layer in self.layers]
+        for k in range(len(own)):
+            for m in range(len(own)):
+                between = sum(least[min(k, m) + 1 : max(k, m)])
+                if between < 2.0 * self.interface_mixing_nm:
+                    presence[m] |= own[k]
+        return presence
 
     def bounds(self, choice: Mapping[str, Option]) -> Bounds:
         """Limits of every number for one set of choices; raises `InputError` when nothing fits them."""
@@ -212,6 +220,12 @@ class DesignSpace:
             }
             layers.append(Layer(layer.name, self.hosts(choice)[k], float(thickness_nm[k]), dopants))
         return Particle(tuple(layers))
+
+
+def _least(value: Value) -> float:
+    if isinstance(value, Fixed):
+        return value.value
+    return value.low if isinstance(value, Free) else min(value.options)
 
 
 def _limits(value: Value, option: Option | None, there: bool, scale: float) -> tuple[float, float, float]:

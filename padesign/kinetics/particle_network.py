@@ -40,7 +40,7 @@ class Signature:
 
     `ions`: kinds of ion. `presence`: per layer, one flag per ion (an ion that may be there; its fraction may be 0).
     `cells_per_layer`: 0 for a layer without active ions. `host_slots`: per layer, the position of its host in the tuple
-    of parameter sets given to `build`. `nominal_sets`: names of the sets in those positions, for the process lists.
+    of parameter sets given to `build`. `nominal_sets`: names of every set that may stand there, for the process lists.
     """
 
     ions: tuple[str, ...]
@@ -101,8 +101,11 @@ class ParticleModel:
         presence = np.asarray(signature.presence, dtype=bool).reshape(len(signature.cells_per_layer), -1)
         self.cells_of = {ion: np.flatnonzero(presence[self.cell_layer, s]) for s, ion in enumerate(signature.ions)}
         with jax.ensure_compile_time_eval():
-            rates = {ion: ion_rates(table, nominal, 1000.0, 295.0) for ion, table in self.tables.items()}
-            self.processes: dict[tuple[str, str], PairProcesses] = list_processes(self.tables, rates, nominal)
+            known = [
+                ({ion: ion_rates(table, one.values, 1000.0, 295.0) for ion, table in self.tables.items()}, one.values)
+                for one in sets
+            ]
+            self.processes: dict[tuple[str, str], PairProcesses] = list_processes(self.tables, known)
         self.surface = {
             ion: [
                 (level, _ground_or(table, sets[0].surface_lands_in.get(f"{ion}:{name}")), f"{ion}:{name}")
@@ -145,7 +148,11 @@ class ParticleModel:
             ion: [ion_rates(table, values, conditions.wavelength_nm, conditions.temperature_K) for values in hosts]
             for ion, table in self.tables.items()
         }
-        densities = {ion: density[self.cells_of[ion], s] for s, ion in enumerate(self.tables)}
+        volume_layer = cell_volumes_nm3(outer_layer - geometry.thickness_nm, outer_layer)
+        densities = {
+            ion: _conserved(density[cells, s], volume[cells], volume_layer @ (geometry.fraction[:, s] * sites))
+            for s, (ion, cells) in enumerate(self.cells_of.items())
+        }
         slots = {ion: slot[cells] for ion, cells in self.cells_of.items()}
 
         factors, C6 = self._pairs(rates, hosts, densities, slots, r_min, conditions)
@@ -247,9 +254,8 @@ class ParticleModel:
             factor = jnp.where(processes.exothermic[:, None, None], forward, backward)
             if processes.exchange.any():
                 mean = 0.5 * (densities[d][:, None] + densities[a][None, :])
-                filled = 4.0 * np.pi / 3.0 * mean * r_min**3
                 apart = self.cells_of[d][:, None] != self.cells_of[a][None, :]
-                hop = jnp.where(apart, filled / (1.0 + filled**4) ** 0.25, 0.0)
+                hop = jnp.where(apart, _migration_factor(mean, r_min), 0.0)
                 factor = jnp.where(processes.exchange[:, None, None], hop, factor)
             x, y = slots[d], slots[a]
             result[(d, a)] = _Pair(jnp.transpose(by_slot[(d, a)][x][:, y], (2, 0, 1)), factor)
@@ -339,6 +345,22 @@ class ParticleModel:
                 columns.append(block.reshape(*block.shape[:3], -1))
             result.append(jnp.concatenate(columns, axis=-1))
         return result
+
+
+def _migration_factor(density_nm3: Array, nearest_distance_nm: Array) -> Array:
+    """Reduction of the kernel for migration: a nearest neighbour at the mean distance instead of at r_min.
+
+    The cube root of 4 pi n r_min^3 / 3, at most 1: it gives the diffusion constant 3.4 C6 n^(4/3) of hopping among ions
+    at random sites.
+    """
+    filled = 4.0 * np.pi / 3.0 * density_nm3 * nearest_distance_nm**3 + 1e-12
+    return jnp.cbrt(filled) / (1.0 + filled**4) ** (1.0 / 12.0)
+
+
+def _conserved(density: Array, volume: Array, ions: Array) -> Array:
+    """Densities scaled so that the cells together hold every ion, also those that mixed into a layer without cells."""
+    held = jnp.sum(density * volume)
+    return density * jnp.where(held > 0.0, ions / jnp.where(held > 0.0, held, 1.0), 1.0)
 
 
 @lru_cache(maxsize=64)

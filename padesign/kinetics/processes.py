@@ -6,7 +6,7 @@ share one reduction factor, taken from the exothermic direction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,10 +16,8 @@ from padesign.spectroscopy.line_shape import line_shape_cm, sideband_slope_cm
 from padesign.spectroscopy.pair_constant import pair_constant_nm6_per_s
 from padesign.spectroscopy.tables import IonTable
 
-MOST_PHONONS = 8
-"""Transfers whose surplus exceeds this many phonons are left out, in either direction."""
-WEAKEST_C6_nm6_per_s = 1e-5
-"""Reversible pairs weaker than this both ways are left out: under 1e-2 s^-1 with every site an acceptor."""
+WEAKEST_C6_nm6_per_s = 1e-3
+"""Reversible pairs weaker than this both ways are left out: about 1 s^-1 with every site an acceptor."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,22 +49,30 @@ class PairProcesses:
 
 
 def list_processes(
-    tables: Mapping[str, IonTable], rates: Mapping[str, IonRates], values: Values
+    tables: Mapping[str, IonTable], nominal: Sequence[tuple[Mapping[str, IonRates], Values]]
 ) -> dict[tuple[str, str], PairProcesses]:
-    """The processes of every ordered pair of ions, from nominal rates (any wavelength) and parameter values."""
-    kept = {(d, a): _candidates(tables[d], tables[a], rates[d], rates[a], values) for d in tables for a in tables}
-    keys = {
-        pair: list(zip(*(column.tolist() for column in columns[:4]), strict=True)) for pair, columns in kept.items()
-    }
-    positions = {pair: {key: n for n, key in enumerate(pair_keys)} for pair, pair_keys in keys.items()}
-    result = {}
-    for (d, a), (i, i2, j, j2, surplus) in kept.items():
-        swapped = positions[(a, d)]
-        chosen = np.array([(y2, y, x2, x) in swapped for x, x2, y, y2 in keys[(d, a)]], dtype=bool)
-        if not chosen.all():
+    """The processes of every ordered pair of ions: those that matter in at least one of the `nominal` hosts.
+
+    `nominal` holds rates (of any wavelength) and parameter values of each host; the first decides which direction of a
+    pair is called exothermic.
+    """
+    result, keys = {}, {}
+    for d in tables:
+        for a in tables:
+            kept = [_matter(tables[d], tables[a], rates[d], rates[a], values) for rates, values in nominal]
+            keep = np.logical_or.reduce(kept)
+            keys[(d, a)] = [column[keep] for column in _all_pairs(tables[d], tables[a])]
+    positions = {pair: {key: n for n, key in enumerate(_tuples(columns))} for pair, columns in keys.items()}
+    rates = nominal[0][0]
+    for (d, a), (i, i2, j, j2) in keys.items():
+        reverse_keys = [(y2, y, x2, x) for x, x2, y, y2 in _tuples(keys[(d, a)])]
+        if any(key not in positions[(a, d)] for key in reverse_keys):
             raise RuntimeError("a transfer process has lost its reverse")
-        reverse = np.array([swapped[(y2, y, x2, x)] for x, x2, y, y2 in keys[(d, a)]], dtype=int)
-        exothermic = surplus >= 0.0
+        reverse = np.array([positions[(a, d)][key] for key in reverse_keys], dtype=int)
+        surplus = _surplus(rates[d], rates[a], i, i2, j, j2)
+        # A pair without surplus has one direction too: the one that comes first.
+        first = np.array([(d, *k) <= (a, *r) for k, r in zip(_tuples(keys[(d, a)]), reverse_keys, strict=True)], bool)
+        exothermic = (surplus > 0.0) | ((surplus == 0.0) & first)
         groups, group = np.unique(np.stack([i, j], axis=1).reshape(-1, 2), axis=0, return_inverse=True)
         exchange = (i2 == j) & (j2 == i) & (d == a)
         upconversion = np.where(exothermic, j, i2) > 0
@@ -76,15 +82,31 @@ def list_processes(
     return result
 
 
-def _candidates(
-    donor: IonTable, acceptor: IonTable, donor_rates: IonRates, acceptor_rates: IonRates, values: Values
-) -> tuple[np.ndarray, ...]:
+def _tuples(columns: Sequence[np.ndarray]) -> list[tuple[int, ...]]:
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def _all_pairs(donor: IonTable, acceptor: IonTable) -> tuple[np.ndarray, ...]:
+    """Level indices (from, to) of every downward with every upward transition."""
     down_to, down_from = np.triu_indices(len(donor.level_ids), 1)
     up_from, up_to = np.triu_indices(len(acceptor.level_ids), 1)
     x, y = (grid.ravel() for grid in np.meshgrid(np.arange(len(down_to)), np.arange(len(up_to)), indexing="ij"))
-    i, i2, j, j2 = down_from[x], down_to[x], up_from[y], up_to[y]
-    e_d, e_a = np.asarray(donor_rates.energies_cm1), np.asarray(acceptor_rates.energies_cm1)
-    surplus = (e_d[i] - e_d[i2]) - (e_a[j2] - e_a[j])
+    return down_from[x], down_to[x], up_from[y], up_to[y]
+
+
+def _surplus(
+    donor: IonRates, acceptor: IonRates, i: np.ndarray, i2: np.ndarray, j: np.ndarray, j2: np.ndarray
+) -> np.ndarray:
+    e_d, e_a = np.asarray(donor.energies_cm1), np.asarray(acceptor.energies_cm1)
+    return (e_d[i] - e_d[i2]) - (e_a[j2] - e_a[j])
+
+
+def _matter(
+    donor: IonTable, acceptor: IonTable, donor_rates: IonRates, acceptor_rates: IonRates, values: Values
+) -> np.ndarray:
+    """Which of all pairs are strong enough in one host; the same answer for a process and its reverse."""
+    i, i2, j, j2 = _all_pairs(donor, acceptor)
+    surplus = _surplus(donor_rates, acceptor_rates, i, i2, j, j2)
     phonon, reference_K = float(values["host.phonon_energy_cm1"]), float(values["host.reference_temperature_K"])
     slope = min(float(values[f"transfer.slope_{kind}_cm"]) for kind in ("cross_relaxation", "upconversion"))
     index = values["host.refractive_index"]
@@ -98,8 +120,5 @@ def _candidates(
     g_d = np.minimum(donor.two_J[i], donor.two_J[i2])
     g_a = np.minimum(acceptor.two_J[j], acceptor.two_J[j2])
     C6 = np.asarray(pair_constant_nm6_per_s(strength_d, strength_a, overlap, g_d, g_a, index, index))
-    keep = (C6 >= WEAKEST_C6_nm6_per_s) & (np.abs(surplus) <= MOST_PHONONS * phonon)
-    same = donor.symbol == acceptor.symbol
-    exchange = (i2 == j) & (j2 == i) & same
-    keep &= ~exchange | (j == 0)
-    return i[keep], i2[keep], j[keep], j2[keep], surplus[keep]
+    exchange = (i2 == j) & (j2 == i) & (donor.symbol == acceptor.symbol)
+    return (C6 >= WEAKEST_C6_nm6_per_s) & (~exchange | (j == 0))

@@ -103,7 +103,7 @@ def parse_network(
     for k, line in enumerate(processes):
         where = (*path, "processes", k)
         process = parse_process(line, known, where)
-        key = (tuple(zip(process.before, process.after, strict=True)), process.pumped, process.radiative)
+        key = (tuple(sorted(zip(process.before, process.after, strict=True))), process.pumped, process.radiative)
         if key in seen:
             raise InputError(
                 f"this process stands already in line {seen[key] + 1} of the list: {line.strip()}",

@@ -20,7 +20,8 @@ from padesign.solve.steady import attach_derivatives, newton, tangent
 from padesign.types import LogPopulations, Scalar, ScalarLike
 
 _ROOT_STEPS = 12
-_WINDOW_STEPS = 6
+_WINDOW_STEPS = 11
+_HALVINGS = 40
 _TINY = 1e-300
 
 Weights = Float[Array, " n_unknowns"]
@@ -75,26 +76,37 @@ def upward_sweep(trace: Trace) -> Bool[Array, " points"]:
 def on_sweep(
     trace: Trace, values: Float[Array, "points n"], rates: Float[Array, "points n"], log_irradiance: Scalar
 ) -> Float[Array, " n"]:
-    """A quantity on the upward sweep at any power of the trace, by cubic interpolation.
+    """A quantity on the upward sweep at any power of the trace, by cubic interpolation along the arc.
 
     `values` and `rates` (its derivative along the trace) are given at the points. Across a jump the upper branch is
-    continued downward from the first point that the sweep visits.
+    continued downward from the first point that the sweep visits. The arc and not the power is the variable, because
+    the quantity has no derivative with respect to the power at a fold.
     """
     later = upward_sweep(trace) & (trace.log_irradiance >= log_irradiance)
     j = jnp.where(jnp.any(later), jnp.argmax(later), trace.count - 1)
     i = jnp.maximum(j - 1, 0)
     low, high = trace.log_irradiance[i], trace.log_irradiance[j]
-    rate_low = rates[i] / jnp.maximum(trace.tangent_log_irradiance[i], 1e-9)
-    rate_high = rates[j] / jnp.maximum(trace.tangent_log_irradiance[j], 1e-9)
-    width = high - low
-    usable = (width > 0.0) & (trace.tangent_log_irradiance[i] > 0.02) & (log_irradiance >= low)
-    s = jnp.where(usable, (log_irradiance - low) / jnp.where(usable, width, 1.0), 1.0)
-    cubic = (
-        (2 * s**3 - 3 * s**2 + 1) * values[i]
-        + (3 * s**2 - 2 * s**3) * values[j]
-        + width * ((s**3 - 2 * s**2 + s) * rate_low + (s**3 - s**2) * rate_high)
-    )
-    return jnp.where(usable, cubic, values[j] + rate_high * (log_irradiance - high))
+    tangent_low, tangent_high = trace.tangent_log_irradiance[i], trace.tangent_log_irradiance[j]
+    apart = trace.log_populations[j] - trace.log_populations[i]
+    arc = jnp.sqrt(jnp.mean(apart**2) + (high - low) ** 2)
+    usable = (high > low) & (tangent_low > 0.0) & (log_irradiance >= low)
+
+    def halve(_: Array, bracket: tuple) -> tuple:
+        a, b = bracket
+        middle = 0.5 * (a + b)
+        below = _cubic(middle, low, high, arc * tangent_low, arc * tangent_high) < log_irradiance
+        return jnp.where(below, middle, a), jnp.where(below, b, middle)
+
+    a, b = jax.lax.fori_loop(0, _HALVINGS, halve, (jnp.asarray(0.0), jnp.asarray(1.0)))
+    inside = _cubic(0.5 * (a + b), values[i], values[j], arc * rates[i], arc * rates[j])
+    beyond = values[j] + rates[j] / jnp.maximum(tangent_high, 1e-9) * (log_irradiance - high)
+    return jnp.where(usable, inside, beyond)
+
+
+def _cubic(s: Scalar, low: Array, high: Array, rate_low: Array, rate_high: Array) -> Array:
+    """Cubic with values and derivatives given at s = 0 and 1."""
+    at_ends = (2 * s**3 - 3 * s**2 + 1) * low + (3 * s**2 - 2 * s**3) * high
+    return at_ends + (s**3 - 2 * s**2 + s) * rate_low + (s**3 - s**2) * rate_high
 
 
 def guess_on_sweep(trace: Trace, log_irradiance: Scalar) -> LogPopulations:
@@ -132,16 +144,17 @@ def steepest(
     low = jnp.clip(lam[jnp.maximum(k - 1, 0)], log_irradiance_min, log_irradiance_max)
     high = jnp.clip(lam[jnp.minimum(k + 1, trace.count - 1)], log_irradiance_min, log_irradiance_max)
 
-    def curvature(point: Scalar) -> Scalar:
+    def bend(point: Scalar) -> tuple[Scalar, Scalar]:
+        """Slope and its derivative with respect to ln I."""
         state = newton(frozen, guess_on_sweep(trace, point), point)
         along = (state.slope, jnp.ones_like(point))
-        return jax.jvp(lambda x, y: slope(frozen, fixed_weights, x, y), (state.log_populations, point), along)[1]
+        return jax.jvp(lambda x, y: slope(frozen, fixed_weights, x, y), (state.log_populations, point), along)
 
     def shrink(_: Array, state: tuple) -> tuple:
         a, b, fa, fb, side = state
         middle = jnp.where(fa - fb == 0.0, 0.5 * (a + b), (a * fb - b * fa) / (fb - fa))
         middle = jnp.where(jnp.isfinite(middle), jnp.clip(middle, a, b), 0.5 * (a + b))
-        value = curvature(middle)
+        value = bend(middle)[1]
         rising = value > 0.0
         return (
             jnp.where(rising, middle, a),
@@ -151,11 +164,13 @@ def steepest(
             jnp.where(rising, 1, -1),
         )
 
-    fa, fb = jax.lax.map(curvature, jnp.stack([low, high]))
+    ends = jnp.stack([low, high, jnp.clip(lam[k], log_irradiance_min, log_irradiance_max)])
+    heights, bends = jax.lax.map(bend, ends)
+    fa, fb = bends[0], bends[1]
     inside = (fa > 0.0) & (fb < 0.0)
     a, b, fa, fb, _ = jax.lax.fori_loop(0, _ROOT_STEPS, shrink, (low, high, fa, fb, jnp.asarray(0)))
     root = jnp.where(jnp.abs(fa) < jnp.abs(fb), a, b)
-    edge = jnp.where(fa <= 0.0, low, high)
+    edge = ends[jnp.argmax(heights)]
     best = jax.lax.stop_gradient(jnp.where(inside, root, edge))
     u = states_on_sweep(network, trace, best[None])[0][0]
     return Steepest(slope(network, weights, u, best), best, u, inside)
@@ -171,7 +186,7 @@ def steepest_window(
 ) -> WindowSlope:
     """Largest mean slope over `window_decades` on the upward sweep, the window inside the two powers.
 
-    Coarse search on the interpolated trace, then a bounded Newton search for equal slopes at both ends, each end solved
+    Coarse search on the interpolated trace, then a bracketed search for equal slopes at both ends, each end solved
     exactly. The value carries exact first derivatives (envelope theorem for the location).
     """
     frozen, fixed_weights = jax.lax.stop_gradient((network, weights))
@@ -186,11 +201,13 @@ def steepest_window(
         return (on_sweep(trace, emission, along, low + width) - on_sweep(trace, emission, along, low))[0] / width
 
     points = jnp.where(upward_sweep(trace), trace.log_irradiance, log_irradiance_min)
-    starts = jnp.concatenate([points, points - 0.5 * width, points - width])
-    starts = jnp.sort(jnp.clip(starts, log_irradiance_min, jnp.maximum(last, log_irradiance_min)))
+    last = jnp.maximum(last, log_irradiance_min)
+    starts = jnp.concatenate([points - share * width for share in (0.0, 0.25, 0.5, 0.75, 1.0)])
+    starts = jnp.clip(starts, log_irradiance_min, last)
     values = jax.vmap(rough)(starts)
     k = jnp.argmax(values)
-    a, b = starts[jnp.maximum(k - 1, 0)], starts[jnp.minimum(k + 1, starts.shape[0] - 1)]
+    a = jnp.maximum(starts[k] - 0.3 * width, log_irradiance_min)
+    b = jnp.minimum(starts[k] + 0.3 * width, last)
 
     def end(lam: Scalar) -> tuple[Scalar, Scalar]:
         state = newton(frozen, guess_on_sweep(trace, lam), lam)
@@ -198,18 +215,35 @@ def steepest_window(
         slope_here = jnp.sum(bright * state.slope) / (jnp.sum(bright) + _TINY)
         return log_emission(fixed_weights, state.log_populations), slope_here
 
-    def refine(_: Array, state: tuple) -> tuple:
-        a, b, best, best_value, low = state
-        emission, slopes = jax.lax.map(end, jnp.stack([low, low + width]))
-        value = (emission[1] - emission[0]) / width
-        better = value > best_value
-        best, best_value = jnp.where(better, low, best), jnp.where(better, value, best_value)
-        rising = slopes[1] > slopes[0]
-        a, b = jnp.where(rising, low, a), jnp.where(rising, b, low)
-        return a, b, best, best_value, 0.5 * (a + b)
+    def refine(k: Array, state: tuple) -> tuple:
+        """Both ends of the bracket and its start first, then false position (Illinois) with bisections in between.
 
-    start = starts[k]
-    _, _, low, _, _ = jax.lax.fori_loop(0, _WINDOW_STEPS, refine, (a, b, start, jnp.asarray(-jnp.inf), start))
+        Values near the top agree to rounding; the slopes at the ends tell them apart.
+        """
+        a, b, fa, fb, best, best_value, best_rise, side = state
+        middle = (a * fb - b * fa) / jnp.where(fa == fb, 1.0, fb - fa)
+        middle = jnp.where((fa > 0.0) & (fb < 0.0) & (k % 3 > 0), jnp.clip(middle, a, b), 0.5 * (a + b))
+        low = jnp.where(k < 3, jnp.stack([a, b, start])[jnp.minimum(k, 2)], middle)
+        emission, slopes = jax.lax.map(end, jnp.stack([low, low + width]))
+        value, rise = (emission[1] - emission[0]) / width, slopes[1] - slopes[0]
+        tie = jnp.abs(value - best_value) < 1e-9 * jnp.abs(value)
+        better = jnp.where(tie, jnp.abs(rise) < best_rise, value > best_value)
+        rising = rise > 0.0
+        first, inner = k < 2, k >= 2
+        return (
+            jnp.where(inner & rising, low, a),
+            jnp.where(inner & ~rising, low, b),
+            jnp.where((inner & rising) | (k == 0), rise, jnp.where(inner & (side < 0), 0.5 * fa, fa)),
+            jnp.where((inner & ~rising) | (k == 1), rise, jnp.where(inner & (side > 0), 0.5 * fb, fb)),
+            jnp.where(better, low, best),
+            jnp.where(better, value, best_value),
+            jnp.where(better, jnp.abs(rise), best_rise),
+            jnp.where(first, 0.0, jnp.where(rising, 1.0, -1.0)),
+        )
+
+    start, zero = starts[k], jnp.asarray(0.0)
+    state = (a, b, zero, zero, start, jnp.asarray(-jnp.inf), zero, zero)
+    low = jax.lax.fori_loop(0, _WINDOW_STEPS, refine, state)[4]
     ends = jax.lax.stop_gradient(jnp.stack([low, low + width]))
     states, residuals = states_on_sweep(network, trace, ends)
     below, above = log_emission(weights, states[0]), log_emission(weights, states[1])

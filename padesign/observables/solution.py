@@ -20,7 +20,8 @@ from padesign.observables.nonlinearity import (
 )
 from padesign.solve.continuation import Trace, trace_curve
 from padesign.solve.settle import settle_curve
-from padesign.solve.stability import Threshold, find_threshold
+from padesign.solve.stability import Threshold as LinearThreshold
+from padesign.solve.stability import find_threshold
 from padesign.types import Scalar, ScalarLike
 
 SteadyStateMethod = Literal["continuation", "diffrax"]
@@ -55,9 +56,9 @@ class Solution(eqx.Module):
         top = self._top(log_cap)
         return steepest_window(self.light.network, self.trace, weights, window_decades, self.log_irradiance_min, top)
 
-    def threshold(self, band: Band) -> Threshold:
-        """Linear-stability threshold up to ten times the window's upper end."""
-        low, high = self.log_irradiance_min - LEAD_IN, self.log_irradiance_max + jnp.log(10.0)
+    def threshold(self, band: Band) -> LinearThreshold:
+        """Linear-stability threshold from 1e-5 of the window's lower end to ten times its upper end."""
+        low, high = self.log_irradiance_min - jnp.log(1e5), self.log_irradiance_max + jnp.log(10.0)
         return find_threshold(self.light.network, self.light.weights(band), low, high)
 
     def log_photons_per_s(self, bands: list[Band], log_irradiance: Scalar) -> Float[Array, " bands"]:

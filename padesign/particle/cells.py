@@ -17,6 +17,8 @@ from padesign.errors import InputError
 _NODES, _WEIGHTS = (np.asarray(part) for part in np.polynomial.legendre.leggauss(12))
 _TINY_RADIUS_nm = 1e-6
 _SHARP_nm = 1e-9
+_SKIN_nm = 1.0
+"""Depth below the surface over which cells begin to widen."""
 _FWHM_PER_STANDARD_DEVIATION = 2.0 * math.sqrt(2.0 * math.log(2.0))
 
 
@@ -44,10 +46,17 @@ def split_layers(thickness_nm: ArrayLike, cells_per_layer: Sequence[int]) -> tup
     places = np.concatenate([np.arange(count) for count in counts])
     step = 1.0 / np.asarray(counts, dtype=float)[layers]
     outer_layer = jnp.cumsum(thickness)
-    inner_layer = outer_layer - thickness
+    inner_layer = (outer_layer - thickness)[layers]
     width = thickness[layers]
-    inner = inner_layer[layers] + width * (places * step)
-    return inner, inner + width * step
+    depth_inside = outer_layer[-1] - inner_layer + _SKIN_nm
+    stretch = jnp.log1p(-width / depth_inside)
+
+    def edge(share: np.ndarray) -> Array:
+        thick = stretch < -1e-9
+        safe = jnp.where(thick, stretch, -1.0)
+        return inner_layer + width * jnp.where(thick, jnp.expm1(safe * share) / jnp.expm1(safe), share)
+
+    return edge(places * step), edge((places + 1) * step)
 
 
 def cell_volumes_nm3(inner_nm: ArrayLike, outer_nm: ArrayLike) -> Array:

@@ -17,7 +17,7 @@ from jaxtyping import Array, Bool, Float
 from padesign.kinetics.network import RateNetwork
 from padesign.types import Scalar
 
-_SCAN_POINTS = 40
+_SCAN_POINTS = 56
 _BISECTIONS = 8
 _NEWTON_STEPS = 5
 _NODA_STEPS = 30
@@ -41,10 +41,11 @@ class ExcitedSystem(NamedTuple):
 class Threshold(NamedTuple):
     """`log_irradiance`: ln(W cm^-2) of the first upward zero of the growth rate, meaningful where `exists`.
 
-    `margin`: growth rate at the highest power over the decay rate of the slowest mode in the dark: -1 without any
-    feedback, rising to 0 where the particle would avalanche; 0 where `exists`. `slope_estimate`: S of the emission at
-    threshold from the normal form, meaningful where `exists` and `curvature_per_s` > 0; a negative curvature announces
-    bistability.
+    `margin`: growth rate at the highest power over the decay rate of the slowest mode in the dark: negative without
+    an avalanche, about -1 when light does nothing, rising to 0 where the particle would avalanche; 0 where `exists`.
+    `slope_estimate`: S of the emission at threshold from the normal form, meaningful where `exists`, `curvature_per_s`
+    > 0 and the emission is linear in the slow mode; with a negative curvature the avalanche starts below this power,
+    with or without a fold.
     """
 
     log_irradiance: Scalar
@@ -139,6 +140,13 @@ def growth_rate(matrix: Float[Array, "n n"]) -> tuple[Scalar, Float[Array, " n"]
     return bound, x
 
 
+def _growth_vectors(matrix: Float[Array, "n n"]) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+    """Left and right vectors of the growth rate, left.right = 1; left.B.right is the rate and its derivative exact."""
+    _, right = growth_rate(matrix)
+    _, left = growth_rate(matrix.T)
+    return left / (left @ right), right
+
+
 def _is_stable(matrix: Float[Array, "n n"]) -> Bool[Array, ""]:
     """True where the growth rate is negative: then -B has a non-negative inverse (it is an M-matrix)."""
     return jnp.all(jnp.linalg.solve(-matrix, jnp.ones(matrix.shape[0])) >= 0.0)
@@ -150,12 +158,15 @@ def find_threshold(
     log_irradiance_min: Scalar,
     log_irradiance_max: Scalar,
 ) -> Threshold:
-    """First power between the limits where the unexcited particle becomes unstable; first derivatives are exact."""
+    """First power between the limits where the unexcited particle becomes unstable; first derivatives are exact.
+
+    A particle that is unstable at the lower limit already gets the lower limit.
+    """
     system = excited_system(network)
     frozen = jax.lax.stop_gradient(system)
     scan = jnp.linspace(log_irradiance_min, log_irradiance_max, _SCAN_POINTS)
     stable = jax.lax.map(lambda lam: _is_stable(frozen.matrix(lam)), scan)
-    exists = jnp.any(~stable) & stable[0]
+    exists = jnp.any(~stable)
     upper = jnp.argmax(~stable)
 
     def bisect(_: Array, bracket: tuple) -> tuple:
@@ -168,22 +179,20 @@ def find_threshold(
 
     def vectors(lam: Scalar) -> tuple[Scalar, Array, Array, Array]:
         b = frozen.matrix(lam)
-        growth, right = growth_rate(b)
-        _, left = growth_rate(b.T)
-        left = left / (left @ right)
-        return growth, left, right, jnp.exp(lam) * (left @ frozen.per_irradiance @ right)
+        left, right = _growth_vectors(b)
+        return left @ b @ right, left, right, jnp.exp(lam) * (left @ frozen.per_irradiance @ right)
 
     def refine(_: Array, lam: Scalar) -> Scalar:
         growth, _, _, by_log = vectors(lam)
         return jnp.clip(lam - growth / by_log, low, high)
 
-    lam = jax.lax.fori_loop(0, _NEWTON_STEPS, refine, jnp.where(exists, low, log_irradiance_max))
-    growth, left, right, by_log = jax.lax.stop_gradient(vectors(lam))
+    lam = jnp.where(exists, jax.lax.fori_loop(0, _NEWTON_STEPS, refine, low), log_irradiance_max)
+    _, left, right, by_log = jax.lax.stop_gradient(vectors(lam))
     change = left @ system.matrix(lam) @ right
     attached = lam - jnp.where(exists, (change - jax.lax.stop_gradient(change)) / by_log, 0.0)
 
-    dark_decay, _ = growth_rate(frozen.at_rest)
-    margin = jnp.where(exists, 0.0, (growth + change - jax.lax.stop_gradient(change)) / jnp.abs(dark_decay))
+    dark_left, dark_right = jax.lax.stop_gradient(_growth_vectors(frozen.at_rest))
+    margin = jnp.where(exists, 0.0, change / jnp.abs(dark_left @ system.at_rest @ dark_right))
     slope, curvature = _slope_estimate(network, system, emission_weights, attached, left, right)
     return Threshold(attached, exists, margin, slope, curvature)
 

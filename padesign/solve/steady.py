@@ -33,7 +33,9 @@ class SteadyState(NamedTuple):
         return jnp.asarray(self.residual <= TOLERANCE)
 
 
-def newton(network: RateNetwork, guess: LogPopulations, log_irradiance: Scalar, max_iterations: int = 60) -> SteadyState:
+def newton(
+    network: RateNetwork, guess: LogPopulations, log_irradiance: Scalar, max_iterations: int = 60
+) -> SteadyState:
     """Newton from `guess` with steps of at most 2 in log population; not differentiable, see `attach_derivatives`."""
 
     def step(state: SteadyState) -> SteadyState:

@@ -1,7 +1,9 @@
 """Populations against time: diffrax integrates the same network, with gradients through the integration.
 
 Kvaerno5 (stiff, L-stable) with a stated first step: an automatic one makes gradients NaN. The derivative is taken
-through the steps (`RecursiveCheckpointAdjoint`); the implicit adjoint is wrong for conserved populations.
+through the steps (`RecursiveCheckpointAdjoint`); the implicit adjoint is wrong for conserved populations. The stages
+are solved by a chord iteration with its own absolute tolerance: near a steady state the stages (step times rate) go to
+zero while their rounding does not, and the solver that diffrax takes by default then rejects every second step.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from typing import Any, NamedTuple
 
 import diffrax
 import jax.numpy as jnp
+import optimistix as optx
 from jaxtyping import Array, Bool, Float
 
 from padesign.kinetics.network import RateNetwork
@@ -17,6 +20,7 @@ from padesign.types import Populations, Scalar
 
 FIRST_STEP_s = 1e-9
 MAX_STEPS = 4096
+_STAGE_ABSOLUTE_TOLERANCE = 1e-9
 
 
 class Trajectory(NamedTuple):
@@ -45,7 +49,7 @@ def integrate(
 
     solution = diffrax.diffeqsolve(
         diffrax.ODETerm(field),
-        diffrax.Kvaerno5(),
+        diffrax.Kvaerno5(root_finder=optx.Chord(relative_tolerance, _STAGE_ABSOLUTE_TOLERANCE)),
         t0=0.0,
         t1=times_s[-1],
         dt0=jnp.minimum(FIRST_STEP_s, times_s[-1] * 1e-3),

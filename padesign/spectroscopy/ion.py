@@ -57,7 +57,10 @@ def ion_rates(table: IonTable, values: Values, wavelength_nm: ArrayLike, tempera
     scale = values[f"{ion}.radiative_scale"]
     strength = scale * line_strength_cm2(omega, table.U[low, high])
     magnetic = table.LS2[low, high]
-    width = jnp.asarray(values[f"{ion}.line_fwhm_cm1"]) / FWHM_PER_STANDARD_DEVIATION
+    # s^2 grows as kT (linear electron-phonon coupling above the phonon energies), so that the shift s^2/(2kT) between
+    # absorption and emission is a constant of the transition and sidebands fall on cooling.
+    warmth = jnp.asarray(temperature_K) / reference_K
+    width = jnp.asarray(values[f"{ion}.line_fwhm_cm1"]) / FWHM_PER_STANDARD_DEVIATION * jnp.sqrt(warmth)
 
     emission = electric_dipole_rate_per_s(gap, strength, two_J[high], index)
     emission += magnetic_dipole_rate_per_s(gap, magnetic, two_J[high], index)
