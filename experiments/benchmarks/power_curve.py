@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 RESULTS = Path(__file__).parents[1] / "results" / "power_curve.md"
 BARS_ms = {"12 unknowns": 10.0, "90 unknowns": 60.0, "220 unknowns": 400.0}
@@ -111,7 +112,17 @@ def _in_fresh_process(name: str, cache: str | None) -> dict[str, float]:
     return json.loads(printed.splitlines()[-1])
 
 
-def measure(name: str) -> dict[str, object]:
+class Measured(NamedTuple):
+    """Seconds: warm curve, warm value with gradient, compile times by program, scipy by method."""
+
+    curve: float
+    both: float
+    cold: dict[str, float]
+    cached: dict[str, float]
+    scipy: dict[str, float]
+
+
+def measure(name: str) -> Measured:
     """All numbers of one system, in seconds."""
     curve, value, (light, geometry) = _programs(name)
     curve(light), value(geometry)
@@ -121,7 +132,7 @@ def measure(name: str) -> dict[str, object]:
         _in_fresh_process(name, cache)
         cached = _in_fresh_process(name, cache)
     others = {method: _scipy_s(name, method) for method in ("LSODA", "BDF", "Radau")}
-    return {"curve": warm, "both": both, "cold": cold, "cached": cached, "scipy": others}
+    return Measured(warm, both, cold, cached, others)
 
 
 def table() -> str:
@@ -133,12 +144,13 @@ def table() -> str:
     ]
     for name, bar in BARS_ms.items():
         m = measure(name)
-        cold, cached, others = m["cold"], m["cached"], m["scipy"]
-        speed = " / ".join(f"{seconds:.2f} s ({seconds / m['curve']:.0f}x)" for seconds in others.values())
+        speed = " / ".join(f"{seconds:.2f} s ({seconds / m.curve:.0f}x)" for seconds in m.scipy.values())
+        compiles = " | ".join(
+            f"{m.cold[program]:.1f} s / {m.cached[program]:.2f} s" for program in ("curve", "value and gradient")
+        )
         rows.append(
-            f"| {name} | {1e3 * m['curve']:.1f} ms ({bar:.0f}) | {1e3 * m['both']:.1f} ms | {m['both'] / m['curve']:.2f} "
-            f"| {cold['curve']:.1f} s / {cached['curve']:.2f} s "
-            f"| {cold['value and gradient']:.1f} s / {cached['value and gradient']:.2f} s | {speed} |"
+            f"| {name} | {1e3 * m.curve:.1f} ms ({bar:.0f}) | {1e3 * m.both:.1f} ms | {m.both / m.curve:.2f} "
+            f"| {compiles} | {speed} |"
         )
         print(rows[-1], flush=True)
     return "\n".join(rows)

@@ -30,7 +30,9 @@ def system(name: str) -> System:
     values = {key: jnp.asarray(value, dtype=float) for key, value in load_parameter_set(HOST).values.items()}
     thickness = jnp.array([8.5, 5.6]) if len(cells) == 2 else jnp.array([8.5, 3.0, 5.6])
     geometry = Geometry(thickness, jnp.array(fraction), jnp.asarray(0.5))
-    return System(name, particle_model(signature), geometry, values, Conditions(jnp.asarray(1064.0), jnp.asarray(295.0)))
+    return System(
+        name, particle_model(signature), geometry, values, Conditions(jnp.asarray(1064.0), jnp.asarray(295.0))
+    )
 
 
 _SHELL = [[0.0, 0.08], [0.2, 0.02], [0.0, 0.0]]

@@ -117,10 +117,14 @@ def test_cells_of_no_thickness_have_a_finite_mean_and_finite_derivatives():
         assert np.all(np.isfinite(part))
 
 
-def test_layers_split_into_equally_thick_cells_and_inert_layers_are_skipped():
-    inner, outer = split(np.array([4.0, 2.0, 3.0]), (2, 0, 3))
-    assert np.asarray(inner).tolist() == pytest.approx([0, 2, 6, 7, 8])
-    assert np.asarray(outer).tolist() == pytest.approx([2, 4, 7, 8, 9])
+def test_cells_fill_their_layers_widen_inwards_and_inert_layers_are_skipped():
+    inner, outer = (np.asarray(edges) for edges in split(np.array([4.0, 2.0, 3.0]), (2, 0, 3)))
+    assert [inner[0], outer[1], inner[2], outer[4]] == pytest.approx([0, 4, 6, 9], abs=1e-12)
+    assert outer[[0, 2, 3]].tolist() == pytest.approx(inner[[1, 3, 4]].tolist())
+    # Equal steps of log(depth + 1 nm): core from depth 9 to 5, shell from 3 to 0.
+    assert outer[0] == pytest.approx(9 - (math.sqrt(10 * 6) - 1))
+    assert outer[2] == pytest.approx(9 - (4 ** (2 / 3) - 1))
+    assert np.all(np.diff((outer - inner)[2:]) < 0)
     assert layer_of_cell((2, 0, 3)) == (0, 0, 2, 2, 2)
     assert float(volumes(inner, outer)[2:].sum()) == pytest.approx(4 / 3 * math.pi * (9**3 - 6**3))
     for wrong in ((1, 2), (0, 0, 0), (1, -1, 1)):

@@ -1,0 +1,72 @@
+"""Numbers that must not depend on how finely a particle or its power curve is cut."""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.verify_rows import Row
+from experiments.verify_solving import numbers
+from padesign.kinetics.light import EmittingNetwork
+from padesign.kinetics.particle_network import Conditions, Geometry, Signature, particle_model
+from padesign.parameters import load_parameter_set
+
+HOST = "beta-NaYF4"
+CELLS = (1, 2, 3, 4, 6)
+COARSENESS = (2.0, 1.0, 0.5, 0.25)
+PARTICLES = {
+    "8 % Tm": (("Tm",), [8.5, 5.6], [[0.08], [0.0]], 1064.0, "Tm:3H4 -> Tm:3H6", (1.0, 100.0)),
+    "15 % Yb 0.5 % Pr": (
+        ("Yb", "Pr"),
+        [10.0, 3.0],
+        [[0.15, 0.005], [0.0, 0.0]],
+        852.0,
+        "Pr:3P0 -> Pr:3H6",
+        (5.0, 1000.0),
+    ),
+}
+
+
+@functools.cache
+def particle(name: str, cells: int) -> EmittingNetwork:
+    """Core below an inert shell, 295 K, with surface loss."""
+    ions, thickness, fraction, wavelength_nm, _, _ = PARTICLES[name]
+    signature = Signature(ions, ((True,) * len(ions), (False,) * len(ions)), (cells, 0), (0, 0), (HOST,), 3e4)
+    shape = Geometry(jnp.asarray(thickness), jnp.asarray(fraction), jnp.asarray(0.5))
+    values = {key: jnp.asarray(float(v)) for key, v in load_parameter_set(HOST).values.items()}
+    at = Conditions(jnp.asarray(wavelength_nm), jnp.asarray(295.0))
+    return jax.jit(particle_model(signature).build)(shape, (values,), at)[0]
+
+
+def cells() -> list[Row]:
+    """S and threshold for 1 to 6 cells a layer, against the finest."""
+    rows = []
+    for name, (*_, band, window) in PARTICLES.items():
+        found = [numbers(particle(name, n), band, window) for n in CELLS]
+        rows.append(_spread(f"{name}: S with {_list(CELLS)} cells", [float(x.S) for x in found], 0.01))
+        thresholds = [float(x.threshold_kW) for x in found]
+        rows.append(_spread(f"{name}: threshold (kW/cm²) with {_list(CELLS)} cells", thresholds, 0.01))
+    return rows
+
+
+def powers() -> list[Row]:
+    """S, exact and over a window, from coarser and finer traces of the power curve."""
+    rows = []
+    for name, (*_, band, window) in PARTICLES.items():
+        found = [numbers(particle(name, 1), band, window, coarse, 1024) for coarse in COARSENESS]
+        steps = f"{_list(COARSENESS)} of the usual miss of the predictor"
+        rows.append(_spread(f"{name}: S with {steps}", [float(x.S) for x in found], 1e-8))
+        rows.append(_spread(f"{name}: S over 0.05 decade with {steps}", [float(x.S_window) for x in found], 1e-8))
+    return rows
+
+
+def _list(values: tuple) -> str:
+    return ", ".join(f"{x:g}" for x in values)
+
+
+def _spread(what: str, values: list[float], bar: float) -> Row:
+    worst = float(np.max(np.abs(np.array(values) / values[-1] - 1.0)))
+    return Row(what, f"within {bar:.0e} of the finest", f"{_list(tuple(values))} ({worst:.1e})", worst <= bar)
