@@ -188,23 +188,33 @@ class Problem:
         return self.judge(choice, geometry, best[0], history)
 
     def judge(
-        self, choice: Mapping[str, Option], geometry: Geometry, loss: float, history: Sequence[Mapping[str, float]] = ()
+        self,
+        choice: Mapping[str, Option],
+        geometry: Geometry,
+        loss: float,
+        history: Sequence[Mapping[str, float]] = (),
+        *,
+        check_refinement: bool = True,
     ) -> Candidate:
-        """The honest numbers of one design, on the finer grid of cells and powers."""
+        """The honest numbers of one design, on the finer grid of cells and powers.
+
+        `check_refinement` also judges it on the search grid of cells and notes a value that depends on the grid.
+        """
         particle = self.space.particle(choice, np.asarray(geometry.thickness_nm), np.asarray(geometry.fraction))
         verdict, solution = self._verdict(self.judge_signature, choice, geometry)
-        coarse, _ = self._verdict(self.signature, choice, geometry)
         outcome = Outcome(int(solution.trace.outcome)).text
         if outcome == "ok" and not bool(verdict.valid):
             outcome = self.objective.without_value
         metrics = {key: float(value) for key, value in verdict.metrics.items() if np.isfinite(value)}
         metrics["diameter_nm"] = particle.diameter_nm
         notes = ["bistable: S across the jump depends on the window"] if metrics.get("bistable") else []
-        change = float(np.abs(verdict.value - coarse.value) / np.maximum(np.abs(verdict.value), 1e-300))
-        metrics["change_on_refinement"] = change if np.isfinite(change) else 1.0
-        if metrics["change_on_refinement"] > CONVERGED_WITHIN:
-            cells = f"{self.scene.cells_per_layer} to {self.scene.judge_cells_per_layer}"
-            notes.append(f"not converged: the value changes by {change:.0%} from {cells} cells per layer")
+        if check_refinement and outcome == "ok":
+            coarse, _ = self._verdict(self.signature, choice, geometry)
+            change = float(np.abs(verdict.value - coarse.value) / np.maximum(np.abs(verdict.value), 1e-300))
+            metrics["change_on_refinement"] = change if np.isfinite(change) else 1.0
+            if metrics["change_on_refinement"] > CONVERGED_WITHIN:
+                cells = f"{self.scene.cells_per_layer} to {self.scene.judge_cells_per_layer}"
+                notes.append(f"not converged: the value changes by {change:.0%} from {cells} cells per layer")
         return Candidate(
             outcome=outcome,
             value=float(verdict.value) if outcome == "ok" else None,

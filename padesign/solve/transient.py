@@ -20,7 +20,7 @@ from padesign.types import Populations, Scalar
 
 FIRST_STEP_s = 1e-9
 MAX_STEPS = 4096
-_STAGE_ABSOLUTE_TOLERANCE = 1e-9
+_STAGE_ABSOLUTE_TOLERANCE = 1e-8
 
 
 class Trajectory(NamedTuple):
