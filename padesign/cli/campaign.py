@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from padesign.cli.artifacts import Report
-from padesign.cli.console import emit, say, shown
+from padesign.cli.console import emit, say, shown, typed
 from padesign.cli.definitions import calibration_note, hosts_of, set_line, set_record, sets_of
 from padesign.cli.designs import Row, print_designs
 from padesign.cli.files import run_file
@@ -116,7 +116,7 @@ def _conduct(run: RunFile, problem: Problem, folder: RunFolder, quiet: bool) -> 
                 report=report,
             ).run()
     except KeyboardInterrupt:
-        say(f"stopped at once; everything finished is kept. Go on with: padesign resume {shown(folder.path)}")
+        say(f"stopped at once; everything finished is kept. Go on with: padesign resume {typed(folder.path)}")
         return INTERRUPTED
     _print(result, report.rows, calibration_note(sets), problem)
     emit(
@@ -129,7 +129,7 @@ def _conduct(run: RunFile, problem: Problem, folder: RunFolder, quiet: bool) -> 
 
 def _exit_code(result: CampaignResult, folder: RunFolder) -> int:
     if result.stopped_because == states.INTERRUPTED:
-        say(f"interrupted; go on with: padesign resume {shown(folder.path)}")
+        say(f"interrupted; go on with: padesign resume {typed(folder.path)}")
         return INTERRUPTED
     if result.best is None:
         failed = [record for record in result.trials if record.candidate.outcome.startswith("error:")]
@@ -139,10 +139,11 @@ def _exit_code(result: CampaignResult, folder: RunFolder) -> int:
             return UNEXPECTED
         outcomes = ", ".join(f"{count} × {outcome}" for outcome, count in _outcomes(result).items())
         say(f"no design meets the requirements: {outcomes}")
-        say("  widen the ranges, lower the constraints of the objective, or search longer: padesign resume --trials N")
+        longer = f"padesign resume {typed(folder.path)} --trials N"
+        say(f"  widen the ranges, lower the constraints of the objective, or search longer: {longer}")
         return NOTHING_FOUND
     if result.stopped_because != states.ALL_DONE:
-        say(f"stopped: {result.stopped_because}. Go on with: padesign resume {shown(folder.path)}")
+        say(f"stopped: {result.stopped_because}. Go on with: padesign resume {typed(folder.path)}")
     return 0
 
 
@@ -171,7 +172,7 @@ def _print(result: CampaignResult, rows: list[Row], note: str, problem: Problem)
 def _announce(run: RunFile, folder: RunFolder, quiet: bool) -> None:
     if quiet:
         return
-    place = shown(folder.path)
+    place = typed(folder.path)
     say(f"run folder  {place}")
     if run.tracking.enabled:
         where = run.tracking.uri or f"{place}/mlflow.db"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -71,6 +72,11 @@ def shown(path: Path) -> str:
         return os.path.relpath(path) if path.absolute().is_relative_to(Path.cwd()) else str(path)
     except OSError:
         return str(path)
+
+
+def typed(path: Path) -> str:
+    """`shown`, quoted for pasting into a shell."""
+    return shlex.quote(shown(path))
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> None:

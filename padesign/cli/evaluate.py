@@ -39,6 +39,7 @@ def simulate(loaded: LoadedRun) -> tuple[Evaluation, list[ParameterSet]]:
     run = loaded.run
     demand_fixed(loaded)
     with placed(loaded):
+        say("solving (a new kind of system compiles once, up to a minute; later ones start at once)")
         scene = build_scene(run)
         window = getattr(run.objective, "window_decades", 0.05)
         if run.network is not None:
@@ -77,6 +78,7 @@ def _record(run: RunFile, result: Evaluation, sets: Sequence[ParameterSet]) -> d
         "name": run.name,
         "outcome": result.outcome,
         "threshold_kW_per_cm2": result.threshold_kW_per_cm2,
+        "threshold_scanned_to_kW_per_cm2": result.threshold_scanned_to_kW_per_cm2,
         "bistable": result.bistable,
         "bands": plain["bands"],
         "wavelength_nm": run.excitation.wavelength_nm,
@@ -98,7 +100,11 @@ def _print(run: RunFile, result: Evaluation, sets: Sequence[ParameterSet]) -> No
         emit(f"no result: {result.outcome}")
         return
     threshold = result.threshold_kW_per_cm2
-    emit(f"threshold {number(threshold, 4)} kW/cm²" if threshold is not None else "no avalanche threshold")
+    reach = number(result.threshold_scanned_to_kW_per_cm2, 3)
+    emit(f"threshold {number(threshold, 4)} kW/cm²" if threshold is not None else f"no threshold up to {reach} kW/cm²")
+    edges = [band.transition for band in result.bands if band.S_at_window_edge]
+    if edges:
+        emit(f"S of {', '.join(edges)} is largest at an end of the power window: widen the window to see the maximum")
     if result.bistable:
         emit("bistable: the curve jumps, so exact S is infinite; S_window says what a sweep sees")
     per = "per ion" if run.network is not None else "per particle"

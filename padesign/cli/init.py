@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from padesign.cli.console import emit, say, shown
+from padesign.cli.console import emit, say, shown, typed
 from padesign.cli.files import DEFAULT_FILE, templates
 from padesign.config import json_schema
 from padesign.errors import InputError
@@ -39,7 +39,7 @@ def make(folder: Path, names: list[str], force: bool) -> int:
         say(f"other templates: {', '.join(others)}")
     here = folder.absolute() == Path.cwd()
     first = folder / f"{names[0]}.yaml"
-    say(f"next: padesign run{'' if here and first.name == DEFAULT_FILE else f' {shown(first)}'}")
+    say(f"next: padesign run{'' if here and first.name == DEFAULT_FILE else f' {typed(first)}'}")
     return 0
 
 

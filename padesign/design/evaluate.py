@@ -17,7 +17,7 @@ from padesign.kinetics.light import Band, EmittingNetwork, visible_order
 from padesign.kinetics.particle_network import Conditions, Geometry
 from padesign.kinetics.text import TextNetwork
 from padesign.observables.nonlinearity import Steepest, WindowSlope, steepest, steepest_window
-from padesign.observables.solution import Solution, SteadyStateMethod, solve
+from padesign.observables.solution import SCANNED_BEYOND_WINDOW, Solution, SteadyStateMethod, solve
 from padesign.parameters import load_parameter_set
 from padesign.solve.continuation import Outcome
 from padesign.solve.stability import Threshold
@@ -40,6 +40,8 @@ class BandResult:
     S_at_kW_per_cm2: float
     photons_per_s: float
     photons_at_kW_per_cm2: float
+    S_at_window_edge: bool
+    """True when the slope is still rising at an end of the power window: the true maximum lies outside."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Evaluation:
 
     outcome: str
     threshold_kW_per_cm2: float | None
+    threshold_scanned_to_kW_per_cm2: float
     bistable: bool
     slope_estimate: float | None
     bands: tuple[BandResult, ...]
@@ -84,10 +87,10 @@ def evaluate_solution(
     outcome = Outcome(int(trace.outcome)).text
     if outcome != "ok" or not bands:
         reason = outcome if outcome != "ok" else "the system has no radiative transition"
-        return Evaluation(reason, None, False, None, (), {}, float("inf"))
+        return Evaluation(reason, None, 0.0, False, None, (), {}, float("inf"))
     exact, window, photons, threshold = jax.tree.map(np.asarray, _measure(solution, tuple(bands), window_decades))
     bistable = bool(trace.has_fold)
-    top = float(np.exp(solution.log_irradiance_max) / 1e3)
+    top = float(f"{float(np.exp(solution.log_irradiance_max) / 1e3):.12g}")
     results = []
     for k, band in enumerate(bands):
         wavelength = float(light.wavelength_nm(band))
@@ -101,6 +104,7 @@ def evaluate_solution(
                 float(np.exp(exact.log_irradiance[k]) / 1e3),
                 float(photons[k]),
                 top,
+                not bool(exact.inside[k]) and not bistable,
             )
         )
     exists = bool(threshold.exists)
@@ -108,6 +112,7 @@ def evaluate_solution(
     return Evaluation(
         "ok",
         float(np.exp(threshold.log_irradiance) / 1e3) if exists else None,
+        SCANNED_BEYOND_WINDOW * top,
         bistable,
         float(threshold.slope_estimate) if exists and threshold.curvature_per_s > 0 else None,
         tuple(results),

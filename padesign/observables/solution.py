@@ -25,6 +25,8 @@ from padesign.solve.stability import find_threshold
 from padesign.types import Scalar, ScalarLike
 
 SteadyStateMethod = Literal["continuation", "diffrax"]
+SCANNED_BEYOND_WINDOW = 10.0
+"""The threshold is looked for up to this many times the upper end of the power window."""
 LEAD_IN = 4.6
 """The curve starts this far (in ln I) below the window, so that the linear regime is seen: a factor of 100."""
 
@@ -58,7 +60,7 @@ class Solution(eqx.Module):
 
     def threshold(self, band: Band) -> LinearThreshold:
         """Linear-stability threshold from 1e-5 of the window's lower end to ten times its upper end."""
-        low, high = self.log_irradiance_min - jnp.log(1e5), self.log_irradiance_max + jnp.log(10.0)
+        low, high = self.log_irradiance_min - jnp.log(1e5), self.log_irradiance_max + jnp.log(SCANNED_BEYOND_WINDOW)
         return find_threshold(self.light.network, self.light.weights(band), low, high)
 
     def log_photons_per_s(self, bands: list[Band], log_irradiance: Scalar) -> Float[Array, " bands"]:

@@ -191,7 +191,7 @@ def _performance(recipe: Recipe) -> list[str]:
         "",
         *_table(
             ("Quantity", "Predicted", "Unit", "Definition"),
-            ((md(q.label), n.plain(q.value), md(q.unit), md(q.definition)) for q in p.numbers),
+            ((md(q.label), n.plain(q.value), "" if q.unit == "1" else md(q.unit), md(q.definition)) for q in p.numbers),
         ),
     ]
     if p.assumptions:

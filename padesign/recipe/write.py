@@ -22,7 +22,12 @@ def write_recipe(recipe: Recipe, folder: str | Path, stem: str) -> dict[str, Pat
             cure="Use letters, digits, dot, dash and underscore.",
         )
     target = Path(folder)
-    target.mkdir(parents=True, exist_ok=True)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"`{folder}` cannot be written: {error.strerror or error}", cure="name another folder"
+        ) from error
     texts = {
         "json": (recipe.to_json(), "utf-8"),
         "md": (recipe.to_markdown(), "utf-8"),

@@ -172,6 +172,7 @@ def test_evaluate_gives_the_published_network_as_strict_json() -> None:
         "S_at_kW_per_cm2",
         "photons_per_s",
         "photons_at_kW_per_cm2",
+        "S_at_window_edge",
     }
     assert band["S"] == pytest.approx(52.1, abs=0.05) and band["wavelength_nm"] is None
     assert set(data["definitions"]) >= {"S", "S_window", "threshold_kW_per_cm2", "photons_per_s"}
