@@ -18,6 +18,9 @@ from padesign.design.evaluate import Evaluation, evaluate_solution, solve_space,
 from padesign.errors import InputError
 from padesign.parameters import ParameterSet
 
+FEW_IONS = 10.0
+"""Fewer ions of a kind than this in a particle are told to the user."""
+
 
 def evaluate(file: Path, overrides: Sequence[str], as_json: bool, figure: Path | None) -> int:
     """Simulate a run file without free values and print every number with its definition."""
@@ -80,6 +83,7 @@ def _record(run: RunFile, result: Evaluation, sets: Sequence[ParameterSet]) -> d
         "threshold_kW_per_cm2": result.threshold_kW_per_cm2,
         "threshold_scanned_to_kW_per_cm2": result.threshold_scanned_to_kW_per_cm2,
         "bistable": result.bistable,
+        "ions_per_particle": result.ions_per_particle,
         "bands": plain["bands"],
         "wavelength_nm": run.excitation.wavelength_nm,
         "temperature_K": run.temperature_K,
@@ -102,6 +106,10 @@ def _print(run: RunFile, result: Evaluation, sets: Sequence[ParameterSet]) -> No
     threshold = result.threshold_kW_per_cm2
     reach = number(result.threshold_scanned_to_kW_per_cm2, 3)
     emit(f"threshold {number(threshold, 4)} kW/cm²" if threshold is not None else f"no threshold up to {reach} kW/cm²")
+    if run.network is None:
+        for ion, count in result.ions_per_particle.items():
+            if 0.0 < count < FEW_IONS:
+                emit(f"only {number(count, 2)} {ion} ions in a particle: mean populations say little about so few")
     edges = [band.transition for band in result.bands if band.S_at_window_edge]
     if edges:
         emit(f"S of {', '.join(edges)} is largest at an end of the power window: widen the window to see the maximum")

@@ -16,6 +16,7 @@ from padesign.config.schema import RunFile
 from padesign.design.space import DesignSpace
 from padesign.errors import InputError
 from padesign.kinetics.particle_network import particle_model
+from padesign.parameters import load_host, mismatch_warning
 
 _MOST_COMBINATIONS = 100_000
 
@@ -76,15 +77,26 @@ def _particle_lines(loaded: LoadedRun) -> list[tuple[str, str]]:
     for reference in run.compare_with:
         build_reference(run, reference)
         lines.append(("compared with", f"{reference.name}, {reference.source}"))
-    programs = 1 if run.objective is None else 2 + len(run.compare_with)
+    programs = 1 if run.objective is None else 3 + len(run.compare_with)
     lines.append(("to compile", f"{programs} program{'s' * (programs > 1)}, once; kept on disk for later runs"))
     lines.append(("parameter sets", ", ".join(f"{one.name} (sha256 {one.digest[:12]})" for one in sets)))
+    lines += [("mind", text) for text in growth_warnings(space)]
     note = calibration_note(sets)
     if note:
         lines.append(("", note))
     fixed_next = "padesign evaluate, sweep, network or recipe"
     lines.append(("next", "padesign run" if run.objective is not None and free else fixed_next))
     return lines
+
+
+def growth_warnings(space: DesignSpace) -> list[str]:
+    """What the lattices say against growing neighbouring layers on each other, for every host they may have."""
+    pairs = (
+        (load_host(core), load_host(shell))
+        for inner, outer in itertools.pairwise(space.layers)
+        for core, shell in itertools.product(inner.hosts, outer.hosts)
+    )
+    return list(dict.fromkeys(text for core, shell in pairs if (text := mismatch_warning(core, shell))))
 
 
 def _scene_lines(run: RunFile) -> list[tuple[str, str]]:

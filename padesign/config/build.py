@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from importlib.metadata import entry_points
 
 from padesign.config import schema
@@ -108,11 +107,6 @@ def build_objective(run: schema.RunFile) -> AbstractObjective:
         raise InputError(f"objective `{name}` cannot be loaded: {error}", path=("objective",)) from error
     except TypeError as error:
         raise InputError(f"objective `{name}` does not take these options: {error}", path=("objective",)) from error
-
-
-def objectives() -> Mapping[str, type[AbstractObjective]]:
-    """Every installed objective by name."""
-    return {point.name: point.load() for point in entry_points(group=OBJECTIVE_GROUP)}
 
 
 def build_problem(run: schema.RunFile) -> Problem:

@@ -53,6 +53,7 @@ class Evaluation:
     threshold_scanned_to_kW_per_cm2: float
     bistable: bool
     slope_estimate: float | None
+    ions_per_particle: dict[str, float]
     bands: tuple[BandResult, ...]
     curves: dict[str, dict[str, list[float]]]
     largest_residual: float
@@ -84,10 +85,11 @@ def evaluate_solution(
     light = solution.light
     bands = [solution.band(x) for x in labels] if labels else visible_order(light, SHORTEST_nm, LONGEST_nm, LEAST_SHARE)
     trace = solution.trace
+    ions = {ion: float(np.sum(held)) for (ion, _), held in zip(light.levels, light.ions_in_cell, strict=True)}
     outcome = Outcome(int(trace.outcome)).text
     if outcome != "ok" or not bands:
         reason = outcome if outcome != "ok" else "the system has no radiative transition"
-        return Evaluation(reason, None, 0.0, False, None, (), {}, float("inf"))
+        return Evaluation(reason, None, 0.0, False, None, ions, (), {}, float("inf"))
     exact, window, photons, threshold = jax.tree.map(np.asarray, _measure(solution, tuple(bands), window_decades))
     bistable = bool(trace.has_fold)
     top = float(f"{float(np.exp(solution.log_irradiance_max) / 1e3):.12g}")
@@ -115,6 +117,7 @@ def evaluate_solution(
         SCANNED_BEYOND_WINDOW * top,
         bistable,
         float(threshold.slope_estimate) if exists and threshold.curvature_per_s > 0 else None,
+        ions,
         tuple(results),
         {band.label: curve_columns(solution, band.label) for band in bands},
         float(np.max(np.asarray(trace.residual)[valid])),

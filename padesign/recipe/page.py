@@ -87,7 +87,7 @@ def _batch(recipe: Recipe) -> list[str]:
                 "Per mmol of core",
                 "Seeds in (mmol)",
                 "Diameter (nm)",
-                "+10 % precursor adds (nm)",
+                "+10 % precursor adds (nm of thickness)",
             ),
             (
                 (

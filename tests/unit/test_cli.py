@@ -155,6 +155,12 @@ def test_validate_counts_choices_that_make_a_difference() -> None:
     assert "3 different (active_shell, active_shell.Yb)" in done.stdout  # no Yb in a layer that is not there
 
 
+def test_validate_names_hosts_that_hardly_grow_on_each_other() -> None:
+    done = call("validate", str(CONFIGS / "tm_core_shell.yaml"), "--set", "particle.layers.core.host=KPb2Cl5")
+    assert done.exit_code == 0 and "beta-NaYF4 on KPb2Cl5: no common crystal system" in done.stdout
+    assert "mind" not in call("validate", str(CONFIGS / "tm_core_shell.yaml")).stdout
+
+
 # --- evaluate --------------------------------------------------------------------------------------------------------
 
 
