@@ -8,8 +8,7 @@ from typing import ClassVar, final
 import equinox as eqx
 import jax.numpy as jnp
 
-from padesign.design.objective import AbstractObjective, Verdict, log_slope, shortfall
-from padesign.errors import InputError
+from padesign.design.objective import AbstractObjective, Verdict, log_slope, missing_band, shortfall
 from padesign.observables.solution import Solution
 from padesign.types import Scalar
 
@@ -75,11 +74,7 @@ class Nonlinearity(AbstractObjective):
         return self.emission
 
     def check(self, solution: Solution) -> str:
-        try:
-            solution.band(self.emission)
-        except InputError as error:
-            return f"{error.what}; {error.cure}"
-        return ""
+        return missing_band(solution, self.emission)
 
     def _log_cap(self) -> Scalar | None:
         cap = self.max_irradiance_kW_per_cm2

@@ -9,8 +9,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from padesign.design.objective import AbstractObjective, Verdict, log_slope, shortfall
-from padesign.errors import InputError
+from padesign.design.objective import AbstractObjective, Verdict, log_slope, missing_band, shortfall
 from padesign.observables.solution import LinearThreshold, Solution, WindowSlope
 from padesign.types import Scalar
 
@@ -96,8 +95,4 @@ class Threshold(AbstractObjective):
         return self.emission
 
     def check(self, solution: Solution) -> str:
-        try:
-            solution.band(self.emission)
-        except InputError as error:
-            return f"{error.what}; {error.cure}"
-        return ""
+        return missing_band(solution, self.emission)

@@ -10,6 +10,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from padesign.errors import InputError
 from padesign.observables.solution import Solution
 from padesign.types import Scalar
 
@@ -63,6 +64,15 @@ class AbstractObjective(eqx.Module):
     @abc.abstractmethod
     def check(self, solution: Solution) -> str:
         """Empty, or the reason why this aim makes no sense for the system, told to the user before a search."""
+
+
+def missing_band(solution: Solution, label: str) -> str:
+    """Empty, or why a system has no such emission band: what an objective's `check` says of its `emission`."""
+    try:
+        solution.band(label)
+    except InputError as error:
+        return f"{error.what}; {error.cure}"
+    return ""
 
 
 def log_slope(slope: Scalar) -> Scalar:

@@ -120,13 +120,6 @@ class DesignSpace:
                 if options:
                     yield f"{layer.name}.{dopant.ion}", options
 
-    @property
-    def is_fixed(self) -> bool:
-        """True when there is exactly one design."""
-        values = [layer.thickness_nm for layer in self.layers]
-        values += [dopant.mol_percent for layer in self.layers for dopant in layer.dopants]
-        return not self.choices and not any(isinstance(value, Free) for value in values)
-
     def wavelength_nm(self, choice: Mapping[str, Option]) -> float:
         return float(choice.get("wavelength_nm", self.wavelengths_nm[0]))
 
@@ -239,17 +232,3 @@ def _limits(value: Value, option: Option | None, there: bool, scale: float) -> t
         number = float(value.options[0] if option is None else option) * scale
         return number, number, number
     return value.value * scale, value.value * scale, value.value * scale
-
-
-def fixed_space(particle: Particle, wavelength_nm: float, **options: float | bool | None) -> DesignSpace:
-    """The space that holds one particle only."""
-    layers = tuple(
-        LayerSpace(
-            layer.name,
-            (layer.host,),
-            Fixed(layer.thickness_nm),
-            tuple(DopantSpace(ion, Fixed(x)) for ion, x in layer.dopants_mol_percent.items()),
-        )
-        for layer in particle.layers
-    )
-    return DesignSpace(layers, (wavelength_nm,), **options)  # type: ignore[arg-type]

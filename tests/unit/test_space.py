@@ -17,7 +17,6 @@ from padesign.design.space import (
     Fixed,
     Free,
     LayerSpace,
-    fixed_space,
 )
 from padesign.design.transforms import Unconstrained, forward, inverse, start_point
 from padesign.errors import InputError
@@ -57,7 +56,6 @@ def test_the_choices_are_what_was_written() -> None:
         "inert.thickness_nm": (2.0, 5.0),
     }
     assert SPACE.ions == ("Tm", "Yb")
-    assert not SPACE.is_fixed
 
 
 def test_every_point_of_every_choice_keeps_every_limit() -> None:
@@ -182,8 +180,9 @@ def test_impossible_spaces_are_refused() -> None:
 
 def test_a_fixed_space_holds_exactly_its_particle() -> None:
     particle = Particle((Layer("core", "beta-NaYF4", 8.5, {"Tm": 8.0}), Layer("shell", "beta-NaYF4", 5.6)))
-    space = fixed_space(particle, 1064.0)
-    assert space.is_fixed and not space.choices
+    core = LayerSpace("core", ("beta-NaYF4",), Fixed(8.5), (DopantSpace("Tm", Fixed(8.0)),))
+    space = DesignSpace((core, LayerSpace("shell", ("beta-NaYF4",), Fixed(5.6))), (1064.0,))
+    assert not space.choices
     bounds = space.bounds({})
     shape = forward(start_point(bounds, np.random.default_rng(0), spread=np.inf), bounds, 0.5)
     again = space.particle({}, np.asarray(shape.thickness_nm), np.asarray(shape.fraction))
