@@ -1,11 +1,13 @@
 """padesign: inverse design of photon-avalanche nanoparticles.
 
-Importing this package settles three process-wide choices, before JAX is imported and without importing it:
+Importing this package settles four process-wide choices, before JAX is imported and without importing it:
 
 * **float64 everywhere** (`JAX_ENABLE_X64=1`). Populations span forty decades; float32 answers would be wrong.
 * **a compile cache on disk** (`JAX_COMPILATION_CACHE_DIR`, by default `$XDG_CACHE_HOME/padesign/jax` or
   `~/.cache/padesign/jax`), so that a second run does not compile again. Its key covers the program, the versions and
   the instruction set of the machine, so a home folder may be shared. `JAX_ENABLE_COMPILATION_CACHE=0` turns it off.
+* **the older code generator of XLA on CPUs** (`--xla_cpu_use_fusion_emitters=false` in `XLA_FLAGS`, with jaxlib 0.10,
+  which has the choice): it compiles a power curve with its gradient in 60 % of the time; the programs are as fast.
 * **no host callbacks in compiled code** (`EQX_ON_ERROR=nan`). JAX refuses to cache a program that can call back into
   Python, and equinox's runtime errors do; padesign reads the outcome of every solve as a value instead.
 
@@ -17,12 +19,14 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from padesign.errors import InputError
 
 __version__ = "0.1.0"
 
+_QUICK_COMPILE = "--xla_cpu_use_fusion_emitters"
 _FALSE = frozenset({"0", "f", "false", "n", "no", "off"})
 
 
@@ -36,10 +40,21 @@ def _cache_folder() -> str | None:
     return str(root / "padesign" / "jax")
 
 
+def _jaxlib_is(release: str) -> bool:
+    try:
+        return version("jaxlib").startswith(release)
+    except PackageNotFoundError:
+        return False
+
+
 def _set_defaults() -> None:
     """Put the defaults into the environment, where JAX and equinox read them on import."""
     os.environ.setdefault("EQX_ON_ERROR", "nan")
     os.environ.setdefault("JAX_ENABLE_X64", "1")
+    flags = os.environ.get("XLA_FLAGS", "")
+    # XLA ends the process when it meets a flag that it does not know.
+    if _QUICK_COMPILE not in flags and _jaxlib_is("0.10."):
+        os.environ["XLA_FLAGS"] = f"{flags} {_QUICK_COMPILE}=false".strip()
     folder = _cache_folder()
     if folder is not None and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         os.environ["JAX_COMPILATION_CACHE_DIR"] = folder

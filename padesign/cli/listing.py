@@ -16,7 +16,6 @@ from padesign.constants import JOULE_PER_cm1
 from padesign.design.evaluate import fixed_geometry, set_values
 from padesign.kinetics.light import EmittingNetwork
 from padesign.kinetics.particle_network import Conditions, ParticleModel, ProcessRates, particle_model
-from padesign.kinetics.processes import PairProcesses
 from padesign.observables.solution import LEAD_IN
 from padesign.solve.stability import find_threshold
 
@@ -86,8 +85,9 @@ def particle_listing(run: RunFile, irradiance_kW_per_cm2: float | None) -> Listi
     for s in range(len(light.levels)):
         levels += list(_ion_levels(light, parts, s))
         processes += list(_ion_processes(light, parts, s, wavelength, at))
-    for (donor, acceptor), pairs in model.processes.items():
-        processes += list(_transfers(model, parts, donor, acceptor, pairs, names))
+    for donor in range(len(model.tables)):
+        for acceptor in range(len(model.tables)):
+            processes += list(_transfers(model, parts, donor, acceptor, names))
     processes.sort(key=lambda one: (_KINDS.index(one.kind), -one.rate_per_s if one.kind == "transfer" else 0.0))
     return Listing(at, why, wavelength, tuple(levels), tuple(processes))
 
@@ -172,18 +172,15 @@ def _ion_processes(
 
 
 def _transfers(
-    model: ParticleModel,
-    parts: ProcessRates,
-    donor: str,
-    acceptor: str,
-    pairs: PairProcesses,
-    layers: list[str],
+    model: ParticleModel, parts: ProcessRates, donor: int, acceptor: int, layers: list[str]
 ) -> Iterator[ProcessLine]:
     """Transfers in the cell that holds most pairs; between the closest cells when the ions share none."""
-    cells_d, cells_a = model.cells_of[donor], model.cells_of[acceptor]
+    ions, tables = list(model.tables), list(model.tables.values())
+    cells_d, cells_a = model.cells_of[ions[donor]], model.cells_of[ions[acceptor]]
     if not len(cells_d) or not len(cells_a):
         return
-    n_d, n_a = np.asarray(parts.density_nm3[donor]), np.asarray(parts.density_nm3[acceptor])
+    density = np.asarray(parts.density_nm3)
+    n_d, n_a = density[cells_d, donor], density[cells_a, acceptor]
     kernel = np.asarray(parts.kernel_per_nm3)[np.ix_(cells_d, cells_a)]
     same = cells_d[:, None] == cells_a[None, :]
     weight = n_d[:, None] * n_a[None, :] * (same if (same & (n_d[:, None] * n_a[None, :] > 0.0)).any() else kernel)
@@ -191,15 +188,21 @@ def _transfers(
     x, y = np.unravel_index(best, weight.shape)
     here, there = layers[model.cell_layer[cells_d[x]]], layers[model.cell_layer[cells_a[y]]]
     place = here if here == there else f"{here} to {there}"
-    C6 = np.asarray(parts.C6_nm6_per_s[f"{donor}>{acceptor}"])
-    factor = np.asarray(parts.factor[f"{donor}>{acceptor}"])[:, x, y]
-    d, a = model.tables[donor].level_ids, model.tables[acceptor].level_ids
-    for n in range(len(pairs)):
-        i, i2, j, j2 = (
-            int(column[n]) for column in (pairs.donor_from, pairs.donor_to, pairs.acceptor_from, pairs.acceptor_to)
-        )
-        if pairs.exchange[n] and factor[n] == 0.0:
+    transfer, pairs = model.transfer, model.processes
+    events = np.flatnonzero(
+        (pairs.donor[transfer.process] == donor)
+        & (pairs.acceptor[transfer.process] == acceptor)
+        & (transfer.donor_cell == cells_d[x])
+        & (transfer.acceptor_cell == cells_a[y])
+    )
+    all_C6, all_factors = np.asarray(parts.C6_nm6_per_s), np.asarray(parts.factor)
+    d, a = tables[donor].level_ids, tables[acceptor].level_ids
+    for event in events:
+        n = transfer.process[event]
+        C6, factor = float(all_C6[n]), float(all_factors[event])
+        if pairs.exchange[n] and factor == 0.0:
             continue
-        text = f"{donor}:{d[i]} + {acceptor}:{a[j]} -> {donor}:{d[i2]} + {acceptor}:{a[j2]}"
-        rate = float(C6[n] * factor[n] * kernel[x, y] * n_a[y])
-        yield ProcessLine(text, "transfer", rate, None, place, float(C6[n]), float(factor[n]))
+        given = f"{ions[donor]}:{d[pairs.donor_from[n]]} + {ions[acceptor]}:{a[pairs.acceptor_from[n]]}"
+        left = f"{ions[donor]}:{d[pairs.donor_to[n]]} + {ions[acceptor]}:{a[pairs.acceptor_to[n]]}"
+        rate = C6 * factor * float(kernel[x, y] * n_a[y])
+        yield ProcessLine(f"{given} -> {left}", "transfer", rate, None, place, C6, factor)

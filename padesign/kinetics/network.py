@@ -17,6 +17,7 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from padesign.types import LogPopulations, Matrix, Populations, Scalar
@@ -93,28 +94,28 @@ class RateNetwork(eqx.Module):
         blocks = zip(self.dark, self.pump, self.transfer, self.split(u), self.split(p), strict=True)
         for dark, pump, transfer, u_block, p_block in blocks:
             cells, levels = p_block.shape
+            size = cells * levels
             pumped = irradiance * pump
             rates = dark + pumped + transfer @ p
             gain = jnp.einsum("xab,xb->xa", rates, p_block) + FLOOR_per_s
             loss = rates.sum(axis=1) + FLOOR_per_s
-            d_gain = jnp.einsum("xabk,xb->xak", transfer, p_block) * p
-            d_loss = transfer.sum(axis=1) * p
-            rows = d_gain / gain[..., None] - d_loss / loss[..., None]
-            own = rates * p_block[:, None, :] / gain[..., None] - jnp.eye(levels)
-            columns = start + jnp.arange(cells)[:, None] * levels + jnp.arange(levels)[None, :]
-            rows = rows.at[
-                jnp.arange(cells)[:, None, None], jnp.arange(levels)[None, :, None], columns[:, None, :]
-            ].add(own)
-            d_lam = jnp.einsum("xab,xb->xa", pumped, p_block) / gain - pumped.sum(axis=1) / loss
+            d_gain = jnp.einsum("xabk,xb->xak", transfer, p_block) / gain[..., None]
+            rows = (d_gain - transfer.sum(axis=1) / loss[..., None]) * p
+            own = rates * p_block[:, None, :] / gain[..., None] - np.eye(levels)
             total = jax.nn.logsumexp(u_block, axis=1)
             fraction = jnp.exp(u_block - total[:, None])
+            # What concerns the ion itself stands in the columns of its own cell.
+            same_cell = np.eye(cells)[:, None, :, None]
+            elsewhere = ((0, 0), (0, 0), (start, n - start - size))
+            rows += jnp.pad((own[:, :, None, :] * same_cell).reshape(cells, levels, size), elsewhere)
+            norm = jnp.pad((fraction[:, None, None, :] * same_cell).reshape(cells, 1, size), elsewhere)
+            d_lam = jnp.einsum("xab,xb->xa", pumped, p_block) / gain - pumped.sum(axis=1) / loss
             largest = _is_largest(u_block)
-            norm = jnp.zeros((cells, n)).at[jnp.arange(cells)[:, None], columns].set(fraction)
             balance = jnp.log(gain) - jnp.log(loss) - u_block
             residual.append(jnp.where(largest, total[:, None], balance).ravel())
-            jacobian.append(jnp.where(largest[..., None], norm[:, None, :], rows).reshape(cells * levels, n))
+            jacobian.append(jnp.where(largest[..., None], norm, rows).reshape(size, n))
             by_irradiance.append(jnp.where(largest, 0.0, d_lam).ravel())
-            start += cells * levels
+            start += size
         return Linearisation(jnp.concatenate(residual), jnp.concatenate(jacobian), jnp.concatenate(by_irradiance))
 
 
@@ -127,4 +128,4 @@ class Linearisation(NamedTuple):
 
 
 def _is_largest(block: Float[Array, "cells levels"]) -> Array:
-    return jnp.arange(block.shape[1]) == jnp.argmax(jax.lax.stop_gradient(block), axis=1)[:, None]
+    return np.arange(block.shape[1]) == jnp.argmax(jax.lax.stop_gradient(block), axis=1)[:, None]

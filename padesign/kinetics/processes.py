@@ -1,12 +1,12 @@
-"""Which energy-transfer processes a pair of ions has: a static list, made once from nominal parameters.
+"""Which energy-transfer processes a set of ions has: a static list, made once from nominal parameters.
 
-A process is donor i -> i' (down) with acceptor j -> j' (up). Its reverse is in the list of the swapped pair, and both
-share one reduction factor, taken from the exothermic direction.
+A process is donor i -> i' (down) with acceptor j -> j' (up). Its reverse is in the list too, and both share one
+reduction factor, taken from the exothermic direction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,17 +21,17 @@ WEAKEST_C6_nm6_per_s = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
-class PairProcesses:
-    """Processes with `donor` giving and `acceptor` taking; index arrays (n,) of levels, all static.
+class Processes:
+    """Index arrays (n,), all static: `donor` and `acceptor` number the ions, the other names their levels.
 
     `exothermic`: surplus >= 0 with the nominal energies. `upconversion`: the exothermic direction of the reversible
     pair meets an excited acceptor, which decides the class of its phonon sideband. `exchange`: i,j -> j,i of one kind
-    of ion, which moves an excitation and changes nothing inside a cell. `group`: index into `group_donor`,
-    `group_acceptor`, the (donor level, acceptor level) pairs. `reverse`: position in the swapped pair's list.
+    of ion, which moves an excitation and changes nothing inside a cell. `reverse`: position of the reverse process.
+    `group`: processes with the same donor level and acceptor level, in all `n_groups`.
     """
 
-    donor: str
-    acceptor: str
+    donor: np.ndarray
+    acceptor: np.ndarray
     donor_from: np.ndarray
     donor_to: np.ndarray
     acceptor_from: np.ndarray
@@ -39,51 +39,55 @@ class PairProcesses:
     exothermic: np.ndarray
     upconversion: np.ndarray
     exchange: np.ndarray
-    group: np.ndarray
-    group_donor: np.ndarray
-    group_acceptor: np.ndarray
     reverse: np.ndarray
+    group: np.ndarray
 
     def __len__(self) -> int:
-        return len(self.donor_from)
+        return len(self.donor)
+
+    @property
+    def n_groups(self) -> int:
+        return int(self.group.max(initial=-1)) + 1
+
+    def between(self, donor: int, acceptor: int) -> np.ndarray:
+        """Positions of the processes of one ordered pair of ions."""
+        return np.flatnonzero((self.donor == donor) & (self.acceptor == acceptor))
 
 
-def list_processes(
-    tables: Mapping[str, IonTable], nominal: Sequence[tuple[Mapping[str, IonRates], Values]]
-) -> dict[tuple[str, str], PairProcesses]:
+def list_processes(tables: Sequence[IonTable], nominal: Sequence[tuple[Sequence[IonRates], Values]]) -> Processes:
     """The processes of every ordered pair of ions: those that matter in at least one of the `nominal` hosts.
 
     `nominal` holds rates (of any wavelength) and parameter values of each host; the first decides which direction of a
     pair is called exothermic.
     """
-    result, keys = {}, {}
-    for d in tables:
-        for a in tables:
-            kept = [_matter(tables[d], tables[a], rates[d], rates[a], values) for rates, values in nominal]
+    blocks = []
+    for d, donor in enumerate(tables):
+        for a, acceptor in enumerate(tables):
+            kept = [_matter(donor, acceptor, rates[d], rates[a], values) for rates, values in nominal]
             keep = np.logical_or.reduce(kept)
-            keys[(d, a)] = [column[keep] for column in _all_pairs(tables[d], tables[a])]
-    positions = {pair: {key: n for n, key in enumerate(_tuples(columns))} for pair, columns in keys.items()}
-    rates = nominal[0][0]
-    for (d, a), (i, i2, j, j2) in keys.items():
-        reverse_keys = [(y2, y, x2, x) for x, x2, y, y2 in _tuples(keys[(d, a)])]
-        if any(key not in positions[(a, d)] for key in reverse_keys):
-            raise RuntimeError("a transfer process has lost its reverse")
-        reverse = np.array([positions[(a, d)][key] for key in reverse_keys], dtype=int)
-        surplus = _surplus(rates[d], rates[a], i, i2, j, j2)
-        # A pair without surplus has one direction too: the one that comes first.
-        first = np.array([(d, *k) <= (a, *r) for k, r in zip(_tuples(keys[(d, a)]), reverse_keys, strict=True)], bool)
-        exothermic = (surplus > 0.0) | ((surplus == 0.0) & first)
-        groups, group = np.unique(np.stack([i, j], axis=1).reshape(-1, 2), axis=0, return_inverse=True)
-        exchange = (i2 == j) & (j2 == i) & (d == a)
-        upconversion = np.where(exothermic, j, i2) > 0
-        result[(d, a)] = PairProcesses(
-            d, a, i, i2, j, j2, exothermic, upconversion, exchange, group.ravel(), groups[:, 0], groups[:, 1], reverse
-        )
-    return result
+            levels = [column[keep] for column in _all_pairs(donor, acceptor)]
+            blocks.append([np.full(keep.sum(), d), np.full(keep.sum(), a), *levels])
+    d, a, i, i2, j, j2 = (np.concatenate(columns).astype(int) for columns in zip(*blocks, strict=True))
+    reverse = _positions(np.stack([a, d, j2, j, i2, i]), np.stack([d, a, i, i2, j, j2]))
+    energies = [np.asarray(one.energies_cm1) for one in nominal[0][0]]
+    longest = max(len(e) for e in energies)
+    E = np.stack([np.pad(e, (0, longest - len(e))) for e in energies])
+    surplus = (E[d, i] - E[d, i2]) - (E[a, j2] - E[a, j])
+    # A pair without surplus has one direction too: the one that comes first.
+    exothermic = (surplus > 0.0) | ((surplus == 0.0) & (np.arange(len(d)) <= reverse))
+    _, group = np.unique(np.stack([d, a, i, j]), axis=1, return_inverse=True)
+    exchange = (i2 == j) & (j2 == i) & (d == a)
+    upconversion = np.where(exothermic, j, i2) > 0
+    return Processes(d, a, i, i2, j, j2, exothermic, upconversion, exchange, reverse, group.ravel())
 
 
-def _tuples(columns: Sequence[np.ndarray]) -> list[tuple[int, ...]]:
-    return list(zip(*(column.tolist() for column in columns), strict=True))
+def _positions(wanted: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Where each column of `wanted` stands among the columns of `known`."""
+    place = {tuple(column): n for n, column in enumerate(known.T.tolist())}
+    found = [place.get(tuple(column), -1) for column in wanted.T.tolist()]
+    if -1 in found:
+        raise RuntimeError("a transfer process has lost its reverse")
+    return np.array(found, dtype=int)
 
 
 def _all_pairs(donor: IonTable, acceptor: IonTable) -> tuple[np.ndarray, ...]:

@@ -16,7 +16,7 @@ from jaxtyping import Array, Bool, Float
 
 from padesign.kinetics.network import RateNetwork
 from padesign.solve.continuation import Trace
-from padesign.solve.steady import attach_derivatives, newton, tangent
+from padesign.solve.steady import Point, attach_derivatives, newton, tangent
 from padesign.types import LogPopulations, Scalar, ScalarLike
 
 _ROOT_STEPS = 12
@@ -109,23 +109,81 @@ def _cubic(s: Scalar, low: Array, high: Array, rate_low: Array, rate_high: Array
     return at_ends + (s**3 - 2 * s**2 + s) * rate_low + (s**3 - s**2) * rate_high
 
 
-def guess_on_sweep(trace: Trace, log_irradiance: Scalar) -> LogPopulations:
-    """Log populations on the upward sweep, interpolated; a start for Newton."""
-    return on_sweep(trace, trace.log_populations, trace.tangent_populations, log_irradiance)
+def solve_on_sweep(network: RateNetwork, trace: Trace, log_irradiance: Scalar) -> Point:
+    """The steady state on the upward sweep at one power, without derivatives."""
+    guess = on_sweep(trace, trace.log_populations, trace.tangent_populations, log_irradiance)
+    return newton(network, guess, log_irradiance)
 
 
 def states_on_sweep(
     network: RateNetwork, trace: Trace, log_irradiances: Float[Array, " powers"]
 ) -> tuple[Float[Array, "powers n_unknowns"], Float[Array, " powers"]]:
     """Steady states on the upward sweep with exact first derivatives attached, and the residuals reached."""
-    frozen, trace = jax.lax.stop_gradient((network, trace))
+    frozen, trace, fixed = jax.lax.stop_gradient((network, trace, log_irradiances))
+    found = jax.lax.map(lambda lam: solve_on_sweep(frozen, trace, lam), fixed)
+    return _attached(network, found.log_populations, log_irradiances), found.residual
 
-    def solve(lam: Scalar) -> tuple[LogPopulations, Scalar]:
-        state = newton(frozen, guess_on_sweep(trace, lam), lam)
-        return state.log_populations, state.residual
 
-    found, residuals = jax.lax.map(solve, jax.lax.stop_gradient(log_irradiances))
-    return jax.vmap(attach_derivatives, in_axes=(None, 0, 0))(network, found, log_irradiances), residuals
+_attached = jax.vmap(attach_derivatives, in_axes=(None, 0, 0))
+
+
+class _Bracket(NamedTuple):
+    """False position (Illinois) for where a falling function of ln I is zero; all scalars."""
+
+    low: Scalar
+    high: Scalar
+    at_low: Scalar
+    at_high: Scalar
+    side: Scalar
+
+    @property
+    def encloses(self) -> Bool[Array, ""]:
+        return (self.at_low > 0.0) & (self.at_high < 0.0)
+
+    def next(self, k: Array) -> Scalar:
+        """Both ends first (k = 0, 1), then false position with a bisection every third time."""
+        middle = 0.5 * (self.low + self.high)
+        apart = self.at_high - self.at_low
+        guess = (self.low * self.at_high - self.high * self.at_low) / jnp.where(apart == 0.0, 1.0, apart)
+        inner = jnp.where(self.encloses & (k % 3 > 0), jnp.clip(guess, self.low, self.high), middle)
+        return jnp.where(k == 0, self.low, jnp.where(k == 1, self.high, inner))
+
+    def narrowed(self, k: Array, at: Scalar, value: Scalar) -> _Bracket:
+        positive, inner = value > 0.0, k >= 2
+        return _Bracket(
+            jnp.where(inner & positive, at, self.low),
+            jnp.where(inner & ~positive, at, self.high),
+            jnp.where((inner & positive) | (k == 0), value, jnp.where(inner & (self.side < 0), 0.5, 1.0) * self.at_low),
+            jnp.where(
+                (inner & ~positive) | (k == 1), value, jnp.where(inner & (self.side > 0), 0.5, 1.0) * self.at_high
+            ),
+            jnp.where(inner, jnp.where(positive, 1.0, -1.0), 0.0),
+        )
+
+
+def _bracket(low: Scalar, high: Scalar) -> _Bracket:
+    zero = jnp.asarray(0.0)
+    return _Bracket(low, high, zero, zero, zero)
+
+
+class _Best(NamedTuple):
+    """The best candidate so far: larger `score` wins, `tie_break` (larger wins) where scores agree to rounding."""
+
+    score: Scalar
+    tie_break: Scalar
+    log_irradiance: Scalar
+    log_populations: Array
+    residual: Scalar
+
+    def or_better(self, other: _Best) -> _Best:
+        tie = jnp.abs(other.score - self.score) <= 1e-9 * jnp.abs(self.score)
+        better = jnp.where(tie, other.tie_break > self.tie_break, other.score > self.score)
+        return jax.tree.map(lambda new, old: jnp.where(better, new, old), other, self)
+
+
+def _nothing_yet(like: Array) -> _Best:
+    none = jnp.asarray(-jnp.inf)
+    return _Best(none, none, jnp.asarray(0.0), jnp.zeros_like(like), jnp.asarray(jnp.inf))
 
 
 def steepest(
@@ -135,45 +193,34 @@ def steepest(
 
     Where the maximum lies inside, its location needs no derivative (envelope theorem).
     """
-    frozen = jax.lax.stop_gradient(network)
-    fixed_weights = jax.lax.stop_gradient(weights)
+    frozen, fixed_weights = jax.lax.stop_gradient((network, weights))
     lam = trace.log_irradiance
     allowed = upward_sweep(trace) & (lam >= log_irradiance_min) & (lam <= log_irradiance_max)
     at_points = jnp.where(allowed, trace_slopes(trace, fixed_weights), -jnp.inf)
     k = jnp.argmax(at_points)
     low = jnp.clip(lam[jnp.maximum(k - 1, 0)], log_irradiance_min, log_irradiance_max)
     high = jnp.clip(lam[jnp.minimum(k + 1, trace.count - 1)], log_irradiance_min, log_irradiance_max)
+    middle = jnp.clip(lam[k], log_irradiance_min, log_irradiance_max)
 
-    def bend(point: Scalar) -> tuple[Scalar, Scalar]:
-        """Slope and its derivative with respect to ln I."""
-        state = newton(frozen, guess_on_sweep(trace, point), point)
-        along = (state.slope, jnp.ones_like(point))
-        return jax.jvp(lambda x, y: slope(frozen, fixed_weights, x, y), (state.log_populations, point), along)
+    def look(k: Array, state: tuple[_Bracket, _Best, _Best]) -> tuple[_Bracket, _Best, _Best]:
+        """One more solve: at both ends, at the best point of the trace, then where the slope stops to rise."""
+        bracket, flattest, highest = state
+        at = jnp.where(k == 2, middle, bracket.next(k))
+        point = solve_on_sweep(frozen, trace, at)
+        u = point.log_populations
+        along = (point.along_populations, jnp.ones_like(at))
+        height, bend = jax.jvp(lambda x, y: slope(frozen, fixed_weights, x, y), (u, at), along)
+        here = _Best(-jnp.abs(bend), height, at, u, point.residual)
+        edge = _Best(jnp.where(k < 3, height, -jnp.inf), height, at, u, point.residual)
+        return bracket.narrowed(k, at, bend), flattest.or_better(here), highest.or_better(edge)
 
-    def shrink(_: Array, state: tuple) -> tuple:
-        a, b, fa, fb, side = state
-        middle = jnp.where(fa - fb == 0.0, 0.5 * (a + b), (a * fb - b * fa) / (fb - fa))
-        middle = jnp.where(jnp.isfinite(middle), jnp.clip(middle, a, b), 0.5 * (a + b))
-        value = bend(middle)[1]
-        rising = value > 0.0
-        return (
-            jnp.where(rising, middle, a),
-            jnp.where(rising, b, middle),
-            jnp.where(rising, value, jnp.where(side == -1, 0.5 * fa, fa)),
-            jnp.where(rising, jnp.where(side == 1, 0.5 * fb, fb), value),
-            jnp.where(rising, 1, -1),
-        )
-
-    ends = jnp.stack([low, high, jnp.clip(lam[k], log_irradiance_min, log_irradiance_max)])
-    heights, bends = jax.lax.map(bend, ends)
-    fa, fb = bends[0], bends[1]
-    inside = (fa > 0.0) & (fb < 0.0)
-    a, b, fa, fb, _ = jax.lax.fori_loop(0, _ROOT_STEPS, shrink, (low, high, fa, fb, jnp.asarray(0)))
-    root = jnp.where(jnp.abs(fa) < jnp.abs(fb), a, b)
-    edge = ends[jnp.argmax(heights)]
-    best = jax.lax.stop_gradient(jnp.where(inside, root, edge))
-    u = states_on_sweep(network, trace, best[None])[0][0]
-    return Steepest(slope(network, weights, u, best), best, u, inside)
+    nothing = _nothing_yet(trace.log_populations[0])
+    start = (_bracket(low, high), nothing, nothing)
+    bracket, flattest, highest = jax.lax.fori_loop(0, 3 + _ROOT_STEPS, look, start)
+    inside = bracket.encloses
+    best = jax.tree.map(lambda a, b: jnp.where(inside, a, b), flattest, highest)
+    u = attach_derivatives(network, best.log_populations, best.log_irradiance)
+    return Steepest(slope(network, weights, u, best.log_irradiance), best.log_irradiance, u, inside)
 
 
 def steepest_window(
@@ -187,64 +234,40 @@ def steepest_window(
     """Largest mean slope over `window_decades` on the upward sweep, the window inside the two powers.
 
     Coarse search on the interpolated trace, then a bracketed search for equal slopes at both ends, each end solved
-    exactly. The value carries exact first derivatives (envelope theorem for the location).
+    exactly; values near the top agree to rounding, and the slopes at the ends tell them apart. The value carries exact
+    first derivatives (envelope theorem for the location).
     """
     frozen, fixed_weights = jax.lax.stop_gradient((network, weights))
     width = window_decades * jnp.log(10.0)
-    last = log_irradiance_max - width
+    last = jnp.maximum(log_irradiance_max - width, log_irradiance_min)
 
     bright = fixed_weights * jnp.exp(trace.log_populations)
     emission = jnp.log(jnp.sum(bright, axis=1) + _TINY)[:, None]
     along = (trace_slopes(trace, fixed_weights) * trace.tangent_log_irradiance)[:, None]
-
-    def rough(low: Scalar) -> Scalar:
-        return (on_sweep(trace, emission, along, low + width) - on_sweep(trace, emission, along, low))[0] / width
-
     points = jnp.where(upward_sweep(trace), trace.log_irradiance, log_irradiance_min)
-    last = jnp.maximum(last, log_irradiance_min)
     starts = jnp.concatenate([points - share * width for share in (0.0, 0.25, 0.5, 0.75, 1.0)])
     starts = jnp.clip(starts, log_irradiance_min, last)
-    values = jax.vmap(rough)(starts)
-    k = jnp.argmax(values)
-    a = jnp.maximum(starts[k] - 0.3 * width, log_irradiance_min)
-    b = jnp.minimum(starts[k] + 0.3 * width, last)
+    ends = jnp.stack([starts, starts + width])
+    rough = jax.vmap(lambda lam: on_sweep(trace, emission, along, lam)[0])(ends.ravel()).reshape(ends.shape)
+    start = starts[jnp.argmax(rough[1] - rough[0])]
+    low = jnp.maximum(start - 0.3 * width, log_irradiance_min)
+    high = jnp.minimum(start + 0.3 * width, last)
 
-    def end(lam: Scalar) -> tuple[Scalar, Scalar]:
-        state = newton(frozen, guess_on_sweep(trace, lam), lam)
-        bright = fixed_weights * jnp.exp(state.log_populations)
-        slope_here = jnp.sum(bright * state.slope) / (jnp.sum(bright) + _TINY)
-        return log_emission(fixed_weights, state.log_populations), slope_here
+    def look(k: Array, state: tuple[_Bracket, _Best]) -> tuple[_Bracket, _Best]:
+        """One more window: at both ends of the bracket, at its start, then where both slopes are equal."""
+        bracket, best = state
+        at = jnp.where(k == 2, start, bracket.next(k))
+        found = jax.lax.map(lambda lam: solve_on_sweep(frozen, trace, lam), jnp.stack([at, at + width]))
+        bright = fixed_weights * jnp.exp(found.log_populations)
+        total = jnp.sum(bright, axis=1) + _TINY
+        slopes = jnp.sum(bright * found.along_populations, axis=1) / total
+        rise, bend = jnp.log(total[1]) - jnp.log(total[0]), slopes[1] - slopes[0]
+        here = _Best(rise, -jnp.abs(bend), at, found.log_populations, jnp.max(found.residual))
+        return bracket.narrowed(k, at, bend), best.or_better(here)
 
-    def refine(k: Array, state: tuple) -> tuple:
-        """Both ends of the bracket and its start first, then false position (Illinois) with bisections in between.
-
-        Values near the top agree to rounding; the slopes at the ends tell them apart.
-        """
-        a, b, fa, fb, best, best_value, best_rise, side = state
-        middle = (a * fb - b * fa) / jnp.where(fa == fb, 1.0, fb - fa)
-        middle = jnp.where((fa > 0.0) & (fb < 0.0) & (k % 3 > 0), jnp.clip(middle, a, b), 0.5 * (a + b))
-        low = jnp.where(k < 3, jnp.stack([a, b, start])[jnp.minimum(k, 2)], middle)
-        emission, slopes = jax.lax.map(end, jnp.stack([low, low + width]))
-        value, rise = (emission[1] - emission[0]) / width, slopes[1] - slopes[0]
-        tie = jnp.abs(value - best_value) < 1e-9 * jnp.abs(value)
-        better = jnp.where(tie, jnp.abs(rise) < best_rise, value > best_value)
-        rising = rise > 0.0
-        first, inner = k < 2, k >= 2
-        return (
-            jnp.where(inner & rising, low, a),
-            jnp.where(inner & ~rising, low, b),
-            jnp.where((inner & rising) | (k == 0), rise, jnp.where(inner & (side < 0), 0.5 * fa, fa)),
-            jnp.where((inner & ~rising) | (k == 1), rise, jnp.where(inner & (side > 0), 0.5 * fb, fb)),
-            jnp.where(better, low, best),
-            jnp.where(better, value, best_value),
-            jnp.where(better, jnp.abs(rise), best_rise),
-            jnp.where(first, 0.0, jnp.where(rising, 1.0, -1.0)),
-        )
-
-    start, zero = starts[k], jnp.asarray(0.0)
-    state = (a, b, zero, zero, start, jnp.asarray(-jnp.inf), zero, zero)
-    low = jax.lax.fori_loop(0, _WINDOW_STEPS, refine, state)[4]
-    ends = jax.lax.stop_gradient(jnp.stack([low, low + width]))
-    states, residuals = states_on_sweep(network, trace, ends)
+    state = (_bracket(low, high), _nothing_yet(trace.log_populations[:2]))
+    _, best = jax.lax.fori_loop(0, _WINDOW_STEPS, look, state)
+    ends = jax.lax.stop_gradient(jnp.stack([best.log_irradiance, best.log_irradiance + width]))
+    states = _attached(network, best.log_populations, ends)
     below, above = log_emission(weights, states[0]), log_emission(weights, states[1])
-    return WindowSlope((above - below) / width, ends[0], ends[1], below, above, jnp.max(residuals) <= 1e-8)
+    return WindowSlope((above - below) / width, ends[0], ends[1], below, above, best.residual <= 1e-8)

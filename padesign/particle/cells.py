@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.scipy.stats import norm
+from jax.scipy.special import erf
 from jax.typing import ArrayLike
 
 from padesign.errors import InputError
@@ -17,6 +17,7 @@ from padesign.errors import InputError
 _NODES, _WEIGHTS = (np.asarray(part) for part in np.polynomial.legendre.leggauss(12))
 _TINY_RADIUS_nm = 1e-6
 _SHARP_nm = 1e-9
+_THINNEST_nm = 1e-6
 _SKIN_nm = 1.0
 """Depth below the surface over which cells begin to widen."""
 _FWHM_PER_STANDARD_DEVIATION = 2.0 * math.sqrt(2.0 * math.log(2.0))
@@ -89,6 +90,24 @@ def shell_quadrature(inner_nm: ArrayLike, outer_nm: ArrayLike, breaks_nm: ArrayL
     return radii, weights / jnp.sum(weights, axis=-1, keepdims=True)
 
 
+def edges_for_derivative(inner_nm: Array, outer_nm: Array) -> tuple[Array, Array]:
+    """The edges of shells, moved apart to at least 1e-6 nm: where `mean_by_edges` wants the integrand."""
+    middle, half = 0.5 * (inner_nm + outer_nm), 0.5 * jnp.maximum(outer_nm - inner_nm, _THINNEST_nm)
+    return jnp.maximum(middle - half, 0.0), middle + half
+
+
+def mean_by_edges(
+    mean: Array, at_inner: Array, at_outer: Array, inner_nm: Array, outer_nm: Array
+) -> tuple[Array, Array]:
+    """Derivatives of a shell's volume average with respect to its inner and its outer radius (Leibniz's rule).
+
+    `at_inner` and `at_outer` are the integrand at the two radii of `edges_for_derivative`; all arguments broadcast.
+    """
+    low, high = edges_for_derivative(inner_nm, outer_nm)
+    share = 3.0 / ((high - low) * (high**2 + high * low + low**2))
+    return share * low**2 * (mean - at_inner), share * high**2 * (at_outer - mean)
+
+
 def mixed_density(
     density_by_layer: ArrayLike,
     outer_radii: ArrayLike,
@@ -118,7 +137,8 @@ def mixed_density(
 
     def ions_within(r: Array) -> Array:
         """Integral of the profile over the sphere of radius r (m,): ions (m, n_species)."""
-        moment = _step_moment(r[:, None], interfaces, sigma) - _step_moment(jnp.zeros(()), interfaces, sigma)
+        moments = _step_moment(jnp.concatenate([jnp.zeros(1), r])[:, None], interfaces, sigma)
+        moment = moments[1:] - moments[0]
         return 4.0 * math.pi * (r[:, None] ** 3 / 3.0 * density[0] + moment @ steps)
 
     volumes = cell_volumes_nm3(jnp.concatenate([jnp.zeros(1), radii[:-1]]), radii)
@@ -128,14 +148,32 @@ def mixed_density(
     scale = jnp.where(mixed > 0.0, nominal / jnp.where(mixed > 0.0, mixed, 1.0), 1.0)
     volume = cell_volumes_nm3(inner, outer)[:, None]
     middle = 0.5 * (inner + outer)[:, None]
-    local = density[0] + norm.cdf((middle - interfaces) / sigma) @ steps
+    local = density[0] + _normal_cdf((middle - interfaces) / sigma) @ steps
     mean = jnp.where(volume > 0.0, jnp.diff(counts, axis=0) / jnp.where(volume > 0.0, volume, 1.0), local)
     return scale * mean
 
 
+def _normal_cdf(z: Array) -> Array:
+    return 0.5 * (1.0 + erf(z / math.sqrt(2.0)))
+
+
+@jax.custom_jvp
 def _step_moment(r: Array, R: Array, sigma: Array) -> Array:
-    """Antiderivative of r^2 Phi((r - R)/sigma), Phi the normal distribution function."""
+    """Antiderivative of r^2 Phi((r - R)/sigma), Phi the normal distribution function; derivatives in closed form."""
     z = (r - R) / sigma
-    cumulative = norm.cdf(z) * (sigma * z * (r**2 + r * R + R**2) / 3.0 - R * sigma**2)
+    cumulative = _normal_cdf(z) * (sigma * z * (r**2 + r * R + R**2) / 3.0 - R * sigma**2)
     bell = jnp.exp(-0.5 * z**2) / math.sqrt(2.0 * math.pi)
     return cumulative + bell * sigma * (R**2 + R * sigma * z + sigma**2 * (z**2 + 2.0) / 3.0)
+
+
+@_step_moment.defjvp
+def _step_moment_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[Array, Array]:
+    """The moments of the bell z^k exp(-z^2/2) that the integral's derivatives are."""
+    (r, R, sigma), (d_r, d_R, d_sigma) = primals, tangents
+    z = (r - R) / sigma
+    zeroth = _normal_cdf(z)
+    bell = jnp.exp(-0.5 * z**2) / math.sqrt(2.0 * math.pi)
+    second, third = zeroth - z * bell, -(z**2 + 2.0) * bell
+    by_R = -(R**2 * zeroth - 2.0 * R * sigma * bell + sigma**2 * second)
+    by_sigma = R**2 * bell - 2.0 * R * sigma * second - sigma**2 * third
+    return _step_moment(r, R, sigma), r**2 * zeroth * d_r + by_R * d_R + by_sigma * d_sigma

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import math
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from padesign.particle.cells import cell_volumes_nm3, shell_quadrature
+from padesign.particle.cells import cell_volumes_nm3, edges_for_derivative, mean_by_edges, shell_quadrature
 
 _GRADING = (1.0, 4.0, 16.0)
 _SMALLEST_RADIUS = 1e-5
@@ -67,15 +68,55 @@ def _touching(a: Array, low: Array, high: Array, r: Array) -> Array:
     return 4.0 * math.pi * (high - low) * (flat + far_side)
 
 
+@jax.custom_jvp
 def _mean_from_quadrature(inner: Array, outer: Array, r_min: Array) -> Array:
     """Mean over cell x of the integral over cell y [nm^-3], (n, n)."""
+    radii, weights = _nodes(inner, outer, r_min)
+    integral = shell_integral_per_nm3(radii, inner[None, :, None], outer[None, :, None], r_min)
+    return jnp.sum(weights * integral, axis=-1)
+
+
+@_mean_from_quadrature.defjvp
+def _mean_from_quadrature_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[Array, Array]:
+    """Exact and without a derivative of any node: both cells' edges by Leibniz's rule, r_min under the integral."""
+    (inner, outer, r_min), (d_inner, d_outer, d_r_min) = primals, tangents
+    radii, weights = _nodes(inner, outer, r_min)
+    y_inner, y_outer = inner[None, :], outer[None, :]
+    integral = shell_integral_per_nm3(radii, y_inner[..., None], y_outer[..., None], r_min)
+    mean = jnp.sum(weights * integral, axis=-1)
+    low, high = edges_for_derivative(inner, outer)
+    # P[e, x, y]: from edge e of cell x over cell y; its transpose serves the edges of cell y.
+    P = shell_integral_per_nm3(jnp.stack([low, high])[:, :, None], y_inner, y_outer, r_min)
+    by_inner, by_outer = mean_by_edges(mean, P[0], P[1], inner[:, None], outer[:, None])
+    volume = cell_volumes_nm3(inner, outer)[:, None]
+    solid = volume > 0.0
+    middle = 0.5 * (inner + outer)[:, None]
+    seen = [
+        jnp.where(solid, P[e].T / jnp.where(solid, volume, 1.0), pair_kernel(middle, edge[None, :], r_min))
+        for e, edge in enumerate((low, high))
+    ]
+    sphere = 4.0 * math.pi
+    change = by_inner * d_inner[:, None] + by_outer * d_outer[:, None]
+    change += sphere * (outer**2 * d_outer * seen[1] - inner**2 * d_inner * seen[0])
+    by_r_min = jnp.sum(weights * _touching_by_r_min(radii, y_inner[..., None], y_outer[..., None], r_min), axis=-1)
+    return mean, change + by_r_min * d_r_min
+
+
+def _touching_by_r_min(a: Array, inner: Array, outer: Array, r: Array) -> Array:
+    """Derivative of `shell_integral_per_nm3` with respect to r_min: only pairs within r_min + 0 lose or win."""
+    a = jnp.maximum(a, _SMALLEST_RADIUS * r)
+    near, beyond = jnp.abs(a - r), a + r
+    low, high = jnp.clip(inner, near, beyond), jnp.clip(outer, near, beyond)
+    return -math.pi * (high - low) * (high + low) / (a * r**5)
+
+
+def _nodes(inner: Array, outer: Array, r_min: Array) -> tuple[Array, Array]:
+    """Radii and weights (n, n, k) in cell x that suit the integral over cell y."""
     edges = jnp.stack([inner, outer], axis=-1)[..., None]
     steps = jnp.asarray(_GRADING) * r_min
     centre = jnp.broadcast_to(r_min, edges.shape)
     kinks = jnp.concatenate([edges + steps, edges - steps, r_min - edges, centre], axis=-1)
-    radii, weights = shell_quadrature(inner[:, None], outer[:, None], kinks.reshape(1, inner.shape[0], -1))
-    integral = shell_integral_per_nm3(radii, inner[None, :, None], outer[None, :, None], r_min)
-    return jnp.sum(weights * integral, axis=-1)
+    return shell_quadrature(inner[:, None], outer[:, None], kinks.reshape(1, inner.shape[0], -1))
 
 
 def _reciprocal(W: Array) -> Array:

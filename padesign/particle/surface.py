@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from padesign.particle.cells import shell_quadrature
+from padesign.particle.cells import edges_for_derivative, mean_by_edges, shell_quadrature
 from padesign.particle.kernel import pair_kernel
 
 _GRADING = (1.0, 4.0, 16.0)
@@ -34,12 +35,38 @@ def surface_kernel_nm4(
     inner_nm: ArrayLike, outer_nm: ArrayLike, outer_radius_nm: ArrayLike, closest_approach_nm: ArrayLike
 ) -> Array:
     """Volume average over cells (...,) of k(r)/strength [nm^-4]; a cell of no thickness has the value at its radius."""
-    inner, outer, radius, closest = (
-        jnp.asarray(x, dtype=float) for x in (inner_nm, outer_nm, outer_radius_nm, closest_approach_nm)
+    arguments = (jnp.asarray(x, dtype=float) for x in (inner_nm, outer_nm, outer_radius_nm, closest_approach_nm))
+    return _mean_kernel(*arguments)
+
+
+@jax.custom_jvp
+def _mean_kernel(inner: Array, outer: Array, radius: Array, closest: Array) -> Array:
+    radii, weights = _nodes(inner, outer, radius, closest)
+    return jnp.sum(weights * _kernel(radii, radius[..., None], closest[..., None]), axis=-1)
+
+
+@_mean_kernel.defjvp
+def _mean_kernel_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[Array, Array]:
+    """The cell's edges by Leibniz's rule, the surface's place under the integral: the nodes need no derivative."""
+    (inner, outer, radius, closest), (d_inner, d_outer, d_radius, d_closest) = primals, tangents
+    radii, weights = _nodes(inner, outer, radius, closest)
+    here, moved = jax.jvp(
+        lambda R, d: _kernel(radii, R[..., None], d[..., None]), (radius, closest), (d_radius, d_closest)
     )
-    kinks = radius[..., None] - jnp.asarray(_GRADING) * closest[..., None]
-    radii, weights = shell_quadrature(inner, outer, kinks)
-    return jnp.sum(weights * surface_loss_per_s(radii, radius[..., None], 1.0, closest[..., None]), axis=-1)
+    mean = jnp.sum(weights * here, axis=-1)
+    low, high = edges_for_derivative(inner, outer)
+    by_inner, by_outer = mean_by_edges(
+        mean, _kernel(low, radius, closest), _kernel(high, radius, closest), inner, outer
+    )
+    return mean, by_inner * d_inner + by_outer * d_outer + jnp.sum(weights * moved, axis=-1)
+
+
+def _kernel(radius_nm: Array, outer_radius_nm: Array, closest_approach_nm: Array) -> Array:
+    return surface_loss_per_s(radius_nm, outer_radius_nm, 1.0, closest_approach_nm)
+
+
+def _nodes(inner: Array, outer: Array, radius: Array, closest: Array) -> tuple[Array, Array]:
+    return shell_quadrature(inner, outer, radius[..., None] - jnp.asarray(_GRADING) * closest[..., None])
 
 
 def mean_surface_loss(

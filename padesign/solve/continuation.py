@@ -17,10 +17,11 @@ from jaxtyping import Array, Bool, Float, Int
 
 from padesign.kinetics.network import RateNetwork
 from padesign.solve.steady import TOLERANCE, low_power_start, newton
-from padesign.types import Populations, Scalar, ScalarLike
+from padesign.types import Scalar, ScalarLike
 
 MAX_POINTS = 128
 _MAX_ATTEMPTS = 600
+_START_ITERATIONS = 200
 _CORRECTOR_ITERATIONS = 7
 _PREDICTOR_MISS = 0.05
 _FIRST_STEP = 0.5
@@ -78,43 +79,6 @@ class _State(NamedTuple):
     attempts: Int[Array, ""]
 
 
-def _border(network: RateNetwork, u: Populations, lam: Scalar, tu: Populations, tl: Scalar) -> tuple[Array, Array]:
-    """Residual of the log balance and the Jacobian bordered by the previous tangent."""
-    at = network.linearise(u, lam)
-    n = network.n_unknowns
-    top = jnp.concatenate([at.jacobian, at.by_log_irradiance[:, None]], axis=1)
-    bottom = jnp.concatenate([tu / n, tl[None]])[None, :]
-    return at.residual, jnp.concatenate([top, bottom], axis=0)
-
-
-def _corrected(
-    network: RateNetwork, u: Populations, lam: Scalar, tu: Populations, tl: Scalar
-) -> tuple[Populations, Scalar, Scalar, Populations, Scalar, Array]:
-    """Newton in the plane through the predictor normal to the tangent; also the new unit tangent."""
-    n = network.n_unknowns
-    unit = jnp.zeros(n + 1).at[n].set(1.0)
-
-    def step(state: tuple) -> tuple:
-        u, lam, _, _, k = state
-        residual, bordered = _border(network, u, lam, tu, tl)
-        right = jnp.stack([jnp.append(residual, 0.0), unit], axis=1)
-        solved = jnp.linalg.solve(bordered, right)
-        delta, direction = solved[:, 0], solved[:, 1]
-        worst = jnp.max(jnp.abs(residual))
-        keep = worst <= 0.01 * TOLERANCE
-        shrink = jnp.where(keep, 0.0, jnp.minimum(1.0, 1.0 / (jnp.max(jnp.abs(delta)) + 1e-300)))
-        return u - shrink * delta[:n], lam - shrink * delta[n], worst, direction, k + 1
-
-    def unfinished(state: tuple) -> Array:
-        _, _, worst, _, k = state
-        return (k < _CORRECTOR_ITERATIONS) & ~(worst <= 0.01 * TOLERANCE) & ~jnp.isnan(worst)
-
-    start = (u, lam, jnp.asarray(1e300), jnp.append(tu, tl), jnp.asarray(0))
-    u, lam, worst, direction, k = jax.lax.while_loop(unfinished, step, start)
-    norm = jnp.sqrt(jnp.sum(direction[:n] ** 2) / n + direction[n] ** 2)
-    return u, lam, worst, direction[:n] / norm, direction[n] / norm, k
-
-
 def trace_curve(
     network: RateNetwork,
     log_irradiance_start: Scalar,
@@ -128,39 +92,42 @@ def trace_curve(
     """
     n = network.n_unknowns
     target = _PREDICTOR_MISS * coarseness**2
-    first = newton(network, low_power_start(network, log_irradiance_start), log_irradiance_start, 200)
-    du = first.slope
-    norm = jnp.sqrt(jnp.sum(du**2) / n + 1.0)
-    good = first.converged & jnp.all(jnp.isfinite(du))
+    start = low_power_start(network, log_irradiance_start)
     trace = Trace(
         jnp.full(max_points, log_irradiance_start, dtype=float),
-        jnp.zeros((max_points, n)).at[0].set(first.log_populations),
-        jnp.zeros(max_points).at[0].set(1.0 / norm),
-        jnp.zeros((max_points, n)).at[0].set(du / norm),
-        jnp.zeros(max_points).at[0].set(first.residual),
-        jnp.where(good, 1, 0),
-        jnp.where(good, -1, Outcome.NO_START),
-        first.iterations,
+        jnp.zeros((max_points, n)).at[0].set(start),
+        jnp.zeros(max_points).at[0].set(1.0),
+        jnp.zeros((max_points, n)),
+        jnp.zeros(max_points),
+        jnp.asarray(0),
+        jnp.asarray(-1),
+        jnp.asarray(0),
     )
 
     def advance(state: _State) -> _State:
         trace, step, attempts = state
-        k = trace.count - 1
+        first = trace.count == 0
+        k = jnp.maximum(trace.count - 1, 0)
         u, lam = trace.log_populations[k], trace.log_irradiance[k]
         tu, tl = trace.tangent_populations[k], trace.tangent_log_irradiance[k]
         reach = jnp.where(tl > 0.2, (log_irradiance_end - lam) / jnp.maximum(tl, 0.2) * 1.02 + 1e-3, step)
-        length = jnp.minimum(step, jnp.maximum(reach, 0.02))
+        length = jnp.where(first, 0.0, jnp.minimum(step, jnp.maximum(reach, 0.02)))
         guess_u, guess_lam = u + length * tu, lam + length * tl
-        new_u, new_lam, worst, new_tu, new_tl, used = _corrected(network, guess_u, guess_lam, tu, tl)
+        patience = jnp.where(first, _START_ITERATIONS, _CORRECTOR_ITERATIONS)
+        new = newton(network, guess_u, guess_lam, tu, tl, patience)
+        new_u, new_lam, worst = new.log_populations, new.log_irradiance, new.residual
+        norm = jnp.sqrt(jnp.sum(new.along_populations**2) / n + new.along_log_irradiance**2)
+        new_tu, new_tl = new.along_populations / norm, new.along_log_irradiance / norm
         miss = jnp.sqrt(jnp.mean((new_u - guess_u) ** 2) + (new_lam - guess_lam) ** 2)
         turn = jnp.sum(new_tu * tu) / n + new_tl * tl
-        accept = (worst <= TOLERANCE) & (miss < 6 * target) & (turn > 0.3) & jnp.all(jnp.isfinite(new_tu))
-        over_fold = accept & (tl * new_tl < 0.0) & (jnp.abs(tl) > _FOLD_TANGENT)
+        on_course = (miss < 6 * target) & (turn > 0.3)
+        accept = (worst <= TOLERANCE) & (first | on_course) & jnp.all(jnp.isfinite(new_tu))
+        over_fold = accept & ~first & (tl * new_tl < 0.0) & (jnp.abs(tl) > _FOLD_TANGENT)
         accept &= ~over_fold
         to_fold = 0.95 * length * jnp.abs(tl) / (jnp.abs(tl) + jnp.abs(new_tl))
         grow = jnp.clip(jnp.sqrt(target / (miss + 1e-12)), 0.35, 2.5)
         next_step = jnp.where(accept, jnp.minimum(length * grow, _LONGEST_STEP * coarseness), length * 0.4)
-        next_step = jnp.where(over_fold, to_fold, next_step)
+        next_step = jnp.where(over_fold, to_fold, jnp.where(first, step, next_step))
         at = jnp.where(accept, trace.count, max_points)
 
         def put(array: Array, value: Array) -> Array:
@@ -168,6 +135,7 @@ def trace_curve(
 
         count = trace.count + accept
         outcome = jnp.where(accept & (new_lam >= log_irradiance_end), Outcome.COMPLETE, -1)
+        outcome = jnp.where(first & ~accept, Outcome.NO_START, outcome)
         outcome = jnp.where((outcome < 0) & (count >= max_points), Outcome.TOO_MANY_POINTS, outcome)
         outcome = jnp.where((outcome < 0) & (next_step < _SHORTEST_STEP), Outcome.STEP_TOO_SHORT, outcome)
         outcome = jnp.where((outcome < 0) & (attempts >= _MAX_ATTEMPTS), Outcome.STEP_TOO_SHORT, outcome)
@@ -180,7 +148,7 @@ def trace_curve(
                 put(trace.residual, worst),
                 count,
                 outcome,
-                trace.newton_solves + used,
+                trace.newton_solves + new.iterations,
             ),
             next_step,
             attempts + 1,

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.linalg import lu_factor, lu_solve
 from jaxtyping import Array, Bool, Float
 
 from padesign.kinetics.network import RateNetwork
@@ -111,17 +112,18 @@ def growth_rate(matrix: Float[Array, "n n"]) -> tuple[Scalar, Float[Array, " n"]
     The start is the response to a uniform source, slightly shifted so that a matrix exactly at threshold is no trouble.
     """
     n = matrix.shape[0]
-    start = jnp.linalg.solve(matrix - 1e-9 * jnp.max(jnp.abs(matrix)) * jnp.eye(n), jnp.ones(n))
 
     def step(state: tuple) -> tuple:
         x, bound, _, k = state
-        shifted = bound * (1 + jnp.sign(bound) * 1e-12) * jnp.eye(n) - matrix
-        y = jnp.abs(jnp.linalg.solve(shifted, x))
+        first = k == 0
+        margin = jnp.where(first, 0.0, bound) * (1 + jnp.sign(bound) * 1e-12)
+        margin = jnp.where(first, 1e-9 * jnp.max(jnp.abs(matrix)), margin)
+        y = jnp.abs(_solve(margin * jnp.eye(n) - matrix, x))
         y = y / jnp.max(y) + 1e-40
         ratio = matrix @ y / y
-        new_bound = jnp.max(jnp.where(y > 1e-30, ratio, -jnp.inf))
+        new_bound = jnp.max(jnp.where((y > 1e-30) | first, ratio, -jnp.inf))
         usable = jnp.isfinite(new_bound) & jnp.all(jnp.isfinite(y))
-        change = jnp.abs(new_bound - bound)
+        change = jnp.where(first, jnp.inf, jnp.abs(new_bound - bound))
         better = usable & (new_bound < bound)
         return (
             jnp.where(usable, y, x),
@@ -132,24 +134,58 @@ def growth_rate(matrix: Float[Array, "n n"]) -> tuple[Scalar, Float[Array, " n"]
 
     def unfinished(state: tuple) -> Array:
         _, bound, change, k = state
-        return (k < _NODA_STEPS) & (change > 1e-10 * jnp.abs(bound))
+        return (k <= _NODA_STEPS) & (change > 1e-10 * jnp.abs(bound))
 
-    x = jnp.abs(start) / jnp.max(jnp.abs(start)) + 1e-40
-    bound = jnp.max(matrix @ x / x)
-    x, bound, _, _ = jax.lax.while_loop(unfinished, step, (x, bound, jnp.asarray(jnp.inf), jnp.asarray(0)))
+    infinite = jnp.asarray(jnp.inf)
+    start = (jnp.ones(n), jnp.asarray(jnp.finfo(float).max), infinite, jnp.asarray(0))
+    x, bound, _, _ = jax.lax.while_loop(unfinished, step, start)
     return bound, x
+
+
+def _solve(matrix: Array, right: Array) -> Array:
+    """Without derivatives, which keeps the compiled program small."""
+    return lu_solve(lu_factor(matrix), right)
 
 
 def _growth_vectors(matrix: Float[Array, "n n"]) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
     """Left and right vectors of the growth rate, left.right = 1; left.B.right is the rate and its derivative exact."""
-    _, right = growth_rate(matrix)
-    _, left = growth_rate(matrix.T)
+    right, left = jax.lax.map(lambda B: growth_rate(B)[1], jnp.stack([matrix, matrix.T]))
     return left / (left @ right), right
 
 
 def _is_stable(matrix: Float[Array, "n n"]) -> Bool[Array, ""]:
     """True where the growth rate is negative: then -B has a non-negative inverse (it is an M-matrix)."""
-    return jnp.all(jnp.linalg.solve(-matrix, jnp.ones(matrix.shape[0])) >= 0.0)
+    return jnp.all(_solve(-matrix, jnp.ones(matrix.shape[0])) >= 0.0)
+
+
+class _Search(NamedTuple):
+    """`low` is stable and `high` not, once `found`; until then `low` climbs the scan."""
+
+    low: Scalar
+    high: Scalar
+    found: Array
+    steps: Array
+
+
+def _bracket(system: ExcitedSystem, lowest: Scalar, highest: Scalar) -> _Search:
+    """The first power of an even scan at which the particle is unstable and the one before, then some bisections."""
+    spacing = (highest - lowest) / (_SCAN_POINTS - 1)
+
+    def look(at: _Search) -> _Search:
+        power = jnp.where(at.found, 0.5 * (at.low + at.high), at.high)
+        stable = _is_stable(system.matrix(power))
+        above = jnp.where(at.found, at.high, power + spacing)
+        return _Search(
+            jnp.where(stable, power, at.low),
+            jnp.where(stable, above, power),
+            at.found | ~stable,
+            jnp.where(at.found, at.steps + 1, at.steps),
+        )
+
+    def unfinished(at: _Search) -> Array:
+        return jnp.where(at.found, at.steps < _BISECTIONS, at.high <= highest + 0.5 * spacing)
+
+    return jax.lax.while_loop(unfinished, look, _Search(lowest, lowest, jnp.asarray(False), jnp.asarray(0)))
 
 
 def find_threshold(
@@ -164,34 +200,28 @@ def find_threshold(
     """
     system = excited_system(network)
     frozen = jax.lax.stop_gradient(system)
-    scan = jnp.linspace(log_irradiance_min, log_irradiance_max, _SCAN_POINTS)
-    stable = jax.lax.map(lambda lam: _is_stable(frozen.matrix(lam)), scan)
-    exists = jnp.any(~stable)
-    upper = jnp.argmax(~stable)
+    found = _bracket(frozen, log_irradiance_min, log_irradiance_max)
+    exists = found.found
 
-    def bisect(_: Array, bracket: tuple) -> tuple:
-        low, high = bracket
-        middle = 0.5 * (low + high)
-        is_stable = _is_stable(frozen.matrix(middle))
-        return jnp.where(is_stable, middle, low), jnp.where(is_stable, high, middle)
+    def refine(k: Array, state: tuple) -> tuple:
+        """Newton for growth rate 0; the first round is the particle in the dark, which the margin is measured in."""
+        lam, _, dark, _ = state
+        in_dark = k == 0
+        B = jnp.where(in_dark, frozen.at_rest, frozen.matrix(lam))
+        left, right = _growth_vectors(B)
+        by_log = jnp.exp(lam) * (left @ frozen.per_irradiance @ right)
+        moved = jnp.clip(lam - left @ B @ right / by_log, found.low, found.high)
+        here = jnp.stack([left, right])
+        move = exists & ~in_dark & (k <= _NEWTON_STEPS)
+        return jnp.where(move, moved, lam), here, jnp.where(in_dark, here, dark), by_log
 
-    low, high = jax.lax.fori_loop(0, _BISECTIONS, bisect, (scan[jnp.maximum(upper - 1, 0)], scan[upper]))
-
-    def vectors(lam: Scalar) -> tuple[Scalar, Array, Array, Array]:
-        b = frozen.matrix(lam)
-        left, right = _growth_vectors(b)
-        return left @ b @ right, left, right, jnp.exp(lam) * (left @ frozen.per_irradiance @ right)
-
-    def refine(_: Array, lam: Scalar) -> Scalar:
-        growth, _, _, by_log = vectors(lam)
-        return jnp.clip(lam - growth / by_log, low, high)
-
-    lam = jnp.where(exists, jax.lax.fori_loop(0, _NEWTON_STEPS, refine, low), log_irradiance_max)
-    _, left, right, by_log = jax.lax.stop_gradient(vectors(lam))
+    nothing = jnp.zeros((2, frozen.at_rest.shape[0]))
+    start = (jnp.where(exists, found.low, log_irradiance_max), nothing, nothing, jnp.asarray(1.0))
+    rounds = jnp.where(exists, _NEWTON_STEPS, 0) + 2
+    solved = jax.lax.fori_loop(0, rounds, refine, start)
+    lam, (left, right), (dark_left, dark_right), by_log = jax.lax.stop_gradient(solved)
     change = left @ system.matrix(lam) @ right
     attached = lam - jnp.where(exists, (change - jax.lax.stop_gradient(change)) / by_log, 0.0)
-
-    dark_left, dark_right = jax.lax.stop_gradient(_growth_vectors(frozen.at_rest))
     margin = jnp.where(exists, 0.0, change / jnp.abs(dark_left @ system.at_rest @ dark_right))
     slope, curvature = _slope_estimate(network, system, emission_weights, attached, left, right)
     return Threshold(attached, exists, margin, slope, curvature)

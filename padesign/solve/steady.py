@@ -10,21 +10,29 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.scipy.linalg import lu_factor, lu_solve
 from jaxtyping import Array, Bool, Float
 
 from padesign.kinetics.network import FLOOR_per_s, RateNetwork
-from padesign.types import Index, LogPopulations, Populations, Scalar
+from padesign.types import Index, LogPopulations, Populations, Scalar, ScalarLike
 
 TOLERANCE = 1e-10
 """Largest residual of the log balance that counts as a steady state."""
 _LARGEST_STEP = 2.0
 
 
-class SteadyState(NamedTuple):
-    """Logarithms of the populations, their slope d log p / d log I, the residual reached, Newton iterations used."""
+class Point(NamedTuple):
+    """A point of a power curve: logarithms of the populations and of the irradiance, the residual reached, iterations.
+
+    `along_populations`, `along_log_irradiance`: direction of the curve, scaled so that its product with the tangent
+    that was given to `newton` is 1; the slope d log p / d log I at fixed irradiance.
+    """
 
     log_populations: LogPopulations
-    slope: Populations
+    log_irradiance: Scalar
+    along_populations: Populations
+    along_log_irradiance: Scalar
     residual: Scalar
     iterations: Index
 
@@ -34,24 +42,43 @@ class SteadyState(NamedTuple):
 
 
 def newton(
-    network: RateNetwork, guess: LogPopulations, log_irradiance: Scalar, max_iterations: int = 60
-) -> SteadyState:
-    """Newton from `guess` with steps of at most 2 in log population; not differentiable, see `attach_derivatives`."""
+    network: RateNetwork,
+    guess: LogPopulations,
+    log_irradiance: Scalar,
+    tangent_populations: Populations | None = None,
+    tangent_log_irradiance: ScalarLike = 1.0,
+    max_iterations: ScalarLike = 60,
+) -> Point:
+    """Newton from a guess in the plane through it that is normal to a tangent, by default at fixed irradiance.
 
-    def step(state: SteadyState) -> SteadyState:
-        u = state.log_populations
-        at = network.linearise(u, log_irradiance)
+    Steps are at most 2 in log population. Not differentiable, see `attach_derivatives`.
+    """
+    n = network.n_unknowns
+    border = jnp.zeros(n) if tangent_populations is None else tangent_populations / n
+    bottom = jnp.append(border, tangent_log_irradiance)[None, :]
+    unit = jnp.zeros(n + 1).at[n].set(1.0)
+
+    def step(point: Point) -> Point:
+        u, lam = point.log_populations, point.log_irradiance
+        at = network.linearise(u, lam)
         residual = jnp.max(jnp.abs(at.residual))
-        solved = jnp.linalg.solve(at.jacobian, jnp.stack([at.residual, -at.by_log_irradiance], axis=1))
-        delta = solved[:, 0]
+        bordered = jnp.concatenate(
+            [jnp.concatenate([at.jacobian, at.by_log_irradiance[:, None]], axis=1), bottom], axis=0
+        )
+        right = jnp.stack([jnp.append(at.residual, 0.0), unit], axis=1)
+        solved = lu_solve(lu_factor(bordered), right)
+        delta, along = solved[:, 0], solved[:, 1]
         shrink = jnp.minimum(1.0, _LARGEST_STEP / (jnp.max(jnp.abs(delta)) + 1e-300))
         stay = (residual <= 0.01 * TOLERANCE) | ~jnp.all(jnp.isfinite(delta))
-        return SteadyState(jnp.where(stay, u, u - shrink * delta), solved[:, 1], residual, state.iterations + 1)
+        moved = jnp.where(stay, 0.0, shrink * delta)
+        return Point(u - moved[:n], lam - moved[n], along[:n], along[n], residual, point.iterations + 1)
 
-    def unfinished(state: SteadyState) -> Array:
-        return (state.iterations < max_iterations) & ~(state.residual <= 0.01 * TOLERANCE)
+    def unfinished(point: Point) -> Array:
+        hopeless = jnp.isnan(point.residual)
+        return (point.iterations < max_iterations) & ~(point.residual <= 0.01 * TOLERANCE) & ~hopeless
 
-    start = SteadyState(guess, jnp.zeros_like(guess), jnp.asarray(jnp.inf), jnp.asarray(0))
+    one, zero = jnp.asarray(1.0), jnp.asarray(0)
+    start = Point(guess, jnp.asarray(log_irradiance, dtype=float), jnp.zeros(n), one, jnp.asarray(jnp.inf), zero)
     return jax.lax.while_loop(unfinished, step, start)
 
 
@@ -76,15 +103,28 @@ def tangent(network: RateNetwork, u: LogPopulations, log_irradiance: Scalar) -> 
 def low_power_start(network: RateNetwork, log_irradiance: Scalar, sweeps: int = 3) -> LogPopulations:
     """Guess at low power: each ion's own chain among the others at rest, then a few sweeps with the others updated."""
     irradiance = jnp.exp(log_irradiance)
-    p = pump_off_equilibrium(network)
-    for _ in range(sweeps):
-        p = jnp.concatenate([stationary_distribution(rates).ravel() for rates in network.rates_per_s(p, irradiance)])
-    return jnp.log(p)
+    zeros = jnp.zeros(network.n_unknowns)
+
+    def sweep(k: Array, p: Populations) -> Populations:
+        return _alone(network, p, jnp.where(k == 0, 0.0, irradiance))
+
+    return jnp.log(jax.lax.fori_loop(0, sweeps + 1, sweep, zeros))
 
 
 def pump_off_equilibrium(network: RateNetwork) -> Populations:
     """Populations in the dark: each ion alone with its own decay and thermal rates."""
-    return jnp.concatenate([stationary_distribution(dark).ravel() for dark in network.dark])
+    return _alone(network, jnp.zeros(network.n_unknowns), jnp.asarray(0.0))
+
+
+def _alone(network: RateNetwork, others: Populations, irradiance_W_per_cm2: Scalar) -> Populations:
+    """Each ion's own stationary populations with the populations of the others held; all ions in one elimination."""
+    rates = network.rates_per_s(others, irradiance_W_per_cm2)
+    most = max(one.shape[1] for one in rates)
+    padded = [jnp.pad(one, ((0, 0), (0, most - one.shape[1]), (0, most - one.shape[1]))) for one in rates]
+    found = stationary_distribution(jnp.concatenate(padded))
+    cells = np.cumsum([0] + [one.shape[0] for one in rates])
+    blocks = [found[cells[s] : cells[s + 1], : one.shape[1]] for s, one in enumerate(rates)]
+    return jnp.concatenate([block.ravel() for block in blocks])
 
 
 def stationary_distribution(rates: Float[Array, "cells levels levels"]) -> Float[Array, "cells levels"]:

@@ -1,8 +1,8 @@
-"""All rates of one ion in one host: radiative and multiphonon decay, absorption and stimulated emission of the pump."""
+"""All rates of ions in one host: radiative and multiphonon decay, absorption and stimulated emission of the pump."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -46,28 +46,51 @@ class IonRates(NamedTuple):
 
 def ion_rates(table: IonTable, values: Values, wavelength_nm: ArrayLike, temperature_K: ArrayLike) -> IonRates:
     """Every rate of the ion `table` in the host described by `values`; differentiable in all numbers."""
-    ion, levels = table.symbol, len(table.level_ids)
-    low, high = np.triu_indices(levels, 1)
-    two_J = table.two_J
-    energies = jnp.stack([jnp.asarray(values[f"{ion}:{level}.energy_cm1"], dtype=float) for level in table.level_ids])
-    gap = energies[high] - energies[low]
+    return rates_of_ions([table], values, wavelength_nm, temperature_K)[0]
+
+
+def rates_of_ions(
+    tables: Sequence[IonTable], values: Values, wavelength_nm: ArrayLike, temperature_K: ArrayLike
+) -> list[IonRates]:
+    """`ion_rates` of several ions. The lines of all ions are one vector, so that each formula is compiled once."""
+    triangles = [np.triu_indices(len(table.level_ids), 1) for table in tables]
+    lines = [len(low) for low, _ in triangles]
+    steps = [len(table.level_ids) - 1 for table in tables]
+
+    def of_lines(columns: Sequence[np.ndarray]) -> np.ndarray:
+        return np.concatenate(columns)
+
+    def numbers(names: Sequence[str]) -> Array:
+        return jnp.stack([jnp.asarray(values[name], dtype=float) for name in names])
+
+    two_J_low = of_lines([table.two_J[low] for table, (low, _) in zip(tables, triangles, strict=True)])
+    two_J_high = of_lines([table.two_J[high] for table, (_, high) in zip(tables, triangles, strict=True)])
+    U = of_lines([table.U[low, high] for table, (low, high) in zip(tables, triangles, strict=True)])
+    magnetic = of_lines([table.LS2[low, high] for table, (low, high) in zip(tables, triangles, strict=True)])
+    ion_of_line = np.repeat(np.arange(len(tables)), lines)
+    energies = numbers([f"{table.symbol}:{level}.energy_cm1" for table in tables for level in table.level_ids])
+    first = np.cumsum([0] + [len(table.level_ids) for table in tables])
+    low_level = of_lines([first[s] + low for s, (low, _) in enumerate(triangles)])
+    high_level = of_lines([first[s] + high for s, (_, high) in enumerate(triangles)])
+    gap = energies[high_level] - energies[low_level]
+
     index = values["host.refractive_index"]
     phonon, reference_K = values["host.phonon_energy_cm1"], values["host.reference_temperature_K"]
-    omega = jnp.stack([jnp.asarray(values[f"{ion}.omega{k}_cm2"], dtype=float) for k in (2, 4, 6)])
-    scale = values[f"{ion}.radiative_scale"]
-    strength = scale * line_strength_cm2(omega, table.U[low, high])
-    magnetic = table.LS2[low, high]
+    omega = numbers([f"{table.symbol}.omega{k}_cm2" for table in tables for k in (2, 4, 6)]).reshape(-1, 3)
+    scale = numbers([f"{table.symbol}.radiative_scale" for table in tables])
+    strength = scale[ion_of_line] * line_strength_cm2(omega[ion_of_line], U)
     # s^2 grows as kT (linear electron-phonon coupling above the phonon energies), so that the shift s^2/(2kT) between
     # absorption and emission is a constant of the transition and sidebands fall on cooling.
     warmth = jnp.asarray(temperature_K) / reference_K
-    width = jnp.asarray(values[f"{ion}.line_fwhm_cm1"]) / FWHM_PER_STANDARD_DEVIATION * jnp.sqrt(warmth)
+    fwhm = numbers([f"{table.symbol}.line_fwhm_cm1" for table in tables])
+    width = fwhm / FWHM_PER_STANDARD_DEVIATION * jnp.sqrt(warmth)
 
-    emission = electric_dipole_rate_per_s(gap, strength, two_J[high], index)
-    emission += magnetic_dipole_rate_per_s(gap, magnetic, two_J[high], index)
-    radiative = jnp.zeros((levels, levels)).at[low, high].set(emission)
+    emission = electric_dipole_rate_per_s(gap, strength, two_J_high, index)
+    emission += magnetic_dipole_rate_per_s(gap, magnetic, two_J_high, index)
 
-    steps = np.arange(1, levels)
-    gap_down = energies[1:] - energies[:-1]
+    lower = np.concatenate([first[s] + np.arange(count) for s, count in enumerate(steps)])
+    two_J = np.concatenate([table.two_J for table in tables])
+    gap_down = energies[lower + 1] - energies[lower]
     down = multiphonon_rate_per_s(
         gap_down,
         values["multiphonon.rate_W0_per_s"],
@@ -77,19 +100,29 @@ def ion_rates(table: IonTable, values: Values, wavelength_nm: ArrayLike, tempera
         reference_K,
         values["multiphonon.stokes_shift_cm1"],
     )
-    up = down * upward_ratio(gap_down, two_J[1:], two_J[:-1], temperature_K)
-    multiphonon = jnp.zeros((levels, levels)).at[steps - 1, steps].set(down).at[steps, steps - 1].set(up)
+    up = down * upward_ratio(gap_down, two_J[lower + 1], two_J[lower], temperature_K)
 
     slope = sideband_slope_cm(values["sideband.slope_cm"], phonon, temperature_K, reference_K)
     detuning = wavenumber_cm1(wavelength_nm) - gap
-    area = electric_dipole_absorption_cm(gap, strength, two_J[low], index)
-    area += magnetic_dipole_absorption_cm(gap, magnetic, two_J[low], index)
-    per_photon = 1.0 / photon_energy_J(wavelength_nm)
-    absorbed = area * line_shape_cm(detuning, width, slope, temperature_K) * per_photon
-    back = (two_J[low] + 1.0) / (two_J[high] + 1.0)
-    stimulated = back * area * line_shape_cm(-detuning, width, slope, temperature_K) * per_photon
-    pump = jnp.zeros((levels, levels)).at[high, low].set(absorbed).at[low, high].set(stimulated)
+    area = electric_dipole_absorption_cm(gap, strength, two_J_low, index)
+    area += magnetic_dipole_absorption_cm(gap, magnetic, two_J_low, index)
+    # Absorption g(d) and emission g(-d) in one call.
+    both_ways = jnp.stack([detuning, -detuning])
+    shape = line_shape_cm(both_ways, width[ion_of_line], slope, temperature_K) / photon_energy_J(wavelength_nm)
+    absorbed = area * shape[0]
+    stimulated = (two_J_low + 1.0) / (two_J_high + 1.0) * area * shape[1]
 
-    both = jnp.zeros((levels, levels)).at[low, high].set(strength)
-    decay = radiative.sum(axis=0) + jnp.concatenate([jnp.zeros(1), down])
-    return IonRates(energies, radiative, multiphonon, pump, both + both.T, width, decay)
+    result = []
+    line_ends, step_ends = np.cumsum([0, *lines]), np.cumsum([0, *steps])
+    for s, (table, (low, high)) in enumerate(zip(tables, triangles, strict=True)):
+        levels = len(table.level_ids)
+        of_ion, of_steps = slice(line_ends[s], line_ends[s + 1]), slice(step_ends[s], step_ends[s + 1])
+        empty, k = jnp.zeros((levels, levels)), np.arange(1, levels)
+        radiative = empty.at[low, high].set(emission[of_ion])
+        multiphonon = empty.at[k - 1, k].set(down[of_steps]).at[k, k - 1].set(up[of_steps])
+        pump = empty.at[high, low].set(absorbed[of_ion]).at[low, high].set(stimulated[of_ion])
+        both = empty.at[low, high].set(strength[of_ion])
+        decay = radiative.sum(axis=0) + jnp.concatenate([jnp.zeros(1), down[of_steps]])
+        levels_here = slice(first[s], first[s + 1])
+        result.append(IonRates(energies[levels_here], radiative, multiphonon, pump, both + both.T, width[s], decay))
+    return result

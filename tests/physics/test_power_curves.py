@@ -125,7 +125,7 @@ def test_a_curve_goes_on_to_1e9_kW_per_cm2_where_ground_states_are_empty() -> No
     assert np.abs(p.sum(axis=1) - 1.0).max() < 1e-9
     assert float(trace.residual[: int(trace.count)].max()) <= 1e-10
     for points in (light.network, avalanche_light(SAMPLE_4).network):
-        state = newton(points, low_power_start(points, jnp.log(1e12)), jnp.log(1e12), 200)
+        state = newton(points, low_power_start(points, jnp.log(1e12)), jnp.log(1e12), max_iterations=200)
         assert bool(state.converged)
 
 

@@ -18,7 +18,9 @@ residual = jax.jit(lambda network, u, lam: network.residual(u, lam))
 by_autodiff = jax.jit(jax.jacfwd(lambda network, u, lam: network.residual(u, lam), argnums=(1, 2)))
 derivative = jax.jit(lambda network, p, irradiance: network.derivative_per_s(p, irradiance))
 gain_loss = jax.jit(lambda network, p, irradiance: network.gain_loss(p, irradiance))
-solve = jax.jit(newton, static_argnums=3)
+solve = jax.jit(
+    lambda network, guess, log_irradiance, most: newton(network, guess, log_irradiance, max_iterations=most)
+)
 start = jax.jit(low_power_start)
 stationary = jax.jit(stationary_distribution)
 

@@ -1,4 +1,4 @@
-"""The transfer law: erfcx, both exact limits of hopping theory, the cap, and the edges of its range."""
+"""The transfer law: both exact limits of hopping theory, the cap, and the edges of its range."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import scipy.special
 
-from padesign.spectroscopy.special import erfcx, hopping_gain
+from padesign.spectroscopy.special import hopping_gain
 from padesign.spectroscopy.transfer_law import mean_field_constant_nm3_per_s, transfer_factor
 
 HOP = (2 * math.pi / 3) ** 3
@@ -44,11 +44,6 @@ def rate_constant(**change) -> float:
     return factor(**change) * float(mean_field)
 
 
-def test_erfcx_agrees_with_scipy():
-    x = np.concatenate([np.linspace(0, 12, 200), np.geomspace(12, 1e8, 30), [-4.0, 3.0, np.nextafter(3.0, 0)]])
-    assert np.asarray(jax.jit(erfcx)(x)) == pytest.approx(scipy.special.erfcx(x), rel=1e-12)
-
-
 def test_hopping_gain_has_no_cancellation():
     """Against q/(1-q) where that is sound, the large-x series where it is not, and differences for its derivative."""
     gain = jax.jit(hopping_gain)
@@ -58,7 +53,7 @@ def test_hopping_gain_has_no_cancellation():
     far = np.array([1e2, 1e4, 1e7])
     series = 2 * far / math.sqrt(math.pi) * (1 + 1 / far**2)
     assert np.asarray(gain(far)) == pytest.approx(series, rel=2e-8)
-    at = np.array([0.0, 1e-9, 1.0, 2.9999, 3.0, 3.0001, 50.0, 1e7])
+    at = np.array([0.0, 1e-9, 1.0, 4.9999, 5.0, 5.0001, 50.0, 1e7])
     step = 1e-5 * np.maximum(at, 1e-2)
     slopes = jax.jit(jax.vmap(jax.grad(hopping_gain)))(at)
     assert np.asarray(slopes) == pytest.approx(np.asarray(gain(at + step) - gain(at - step)) / (2 * step), rel=1e-6)
