@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from padesign.cli import definitions
+from padesign.cli.caveats import inert_line, level_lines, near_surface
 from padesign.cli.console import clean, emit, emit_json, number, say, shown, table
 from padesign.cli.definitions import calibration_note, hosts_of, set_line, sets_of
 from padesign.cli.designs import layers_text
@@ -14,8 +16,12 @@ from padesign.cli.fixed import demand_fixed
 from padesign.cli.guard import NOTHING_FOUND, placed
 from padesign.config import LoadedRun, RunFile, load_run_file
 from padesign.config.build import build_network, build_particle, build_scene, build_space
-from padesign.design.evaluate import Evaluation, evaluate_solution, solve_space, solve_text
+from padesign.config.schema import Reported
+from padesign.design.evaluate import Evaluation, evaluate_solution, solve_space, solve_text, threshold_kW_per_cm2
+from padesign.design.problem import CONVERGED_WITHIN, Scene
+from padesign.design.space import DesignSpace
 from padesign.errors import InputError
+from padesign.kinetics.particle_network import particle_model
 from padesign.parameters import ParameterSet
 
 FEW_IONS = 10.0
@@ -53,9 +59,27 @@ def simulate(loaded: LoadedRun) -> tuple[Evaluation, list[ParameterSet]]:
             sets = []
         else:
             sets = sets_of(run, own_hosts(run))
-            solution = solve_space(build_space(run), scene, dict(run.parameter_sets))
+            space, chosen = build_space(run), dict(run.parameter_sets)
+            solution = solve_space(space, scene, chosen)
             labels = run.emission
+            result = evaluate_solution(solution, labels, window)
+            return replace(result, notes=(*result.notes, *_grid_notes(space, scene, chosen, result))), sets
         return evaluate_solution(solution, labels, window), sets
+
+
+def _grid_notes(space: DesignSpace, scene: Scene, sets: dict[str, str], result: Evaluation) -> list[str]:
+    """Whether the threshold still changes with the cells, asked where ions lie close to the surface."""
+    if not near_surface(space) or result.threshold_kW_per_cm2 is None:
+        return []
+    cells = scene.judge_cells_per_layer
+    coarse = threshold_kW_per_cm2(space, scene, sets, max(1, cells // 2))
+    change = abs(result.threshold_kW_per_cm2 / coarse - 1.0) if coarse is not None else float("inf")
+    if change <= CONVERGED_WITHIN:
+        return []
+    return [
+        f"not converged: ions lie close to the surface, and the threshold changes by {change:.0%} from {cells // 2} to "
+        f"{cells} cells per layer; raise solver.judge_cells_per_layer"
+    ]
 
 
 def own_hosts(run: RunFile) -> list[str]:
@@ -88,6 +112,8 @@ def _record(run: RunFile, result: Evaluation, sets: Sequence[ParameterSet]) -> d
         "wavelength_nm": run.excitation.wavelength_nm,
         "temperature_K": run.temperature_K,
         "particle": particle,
+        "notes": list(result.notes),
+        "reported": None if run.reported is None else run.reported.model_dump(),
         "parameter_sets": [set_line(one) for one in sets],
         "definitions": used_definitions(run),
         "largest_residual": result.largest_residual,
@@ -113,6 +139,13 @@ def _print(run: RunFile, result: Evaluation, sets: Sequence[ParameterSet]) -> No
     edges = [band.transition for band in result.bands if band.S_at_window_edge]
     if edges:
         emit(f"S of {', '.join(edges)} is largest at an end of the power window: widen the window to see the maximum")
+    if run.network is None:
+        space = build_space(run)
+        model = particle_model(space.signature(build_scene(run).judge_cells_per_layer, dict(run.parameter_sets)))
+        for text in [*level_lines(run, model), *inert_line(space)]:
+            emit(text)
+    for text in result.notes:
+        emit(text)
     if result.bistable:
         emit("bistable: the curve jumps, so exact S is infinite; S_window says what a sweep sees")
     per = "per ion" if run.network is not None else "per particle"
@@ -133,9 +166,19 @@ def _print(run: RunFile, result: Evaluation, sets: Sequence[ParameterSet]) -> No
     table("", header, rows)
     for key, text in used_definitions(run).items():
         emit(f"{key}: {text}.")
+    if run.reported is not None:
+        emit(clean(_reported_line(run.reported)))
     note = calibration_note(sets)
     if note:
         emit(note)
+
+
+def _reported_line(reported: Reported) -> str:
+    S = "" if reported.S is None else f" S {number(reported.S, 3)},"
+    threshold = reported.threshold_kW_per_cm2
+    at = "" if threshold is None else f" threshold {number(threshold, 3)} kW/cm²,"
+    note = "" if reported.note is None else f" ({reported.note})"
+    return f"reported:{S}{at} {reported.source or 'source not stated'}{note}"
 
 
 def _draw(result: Evaluation, name: str, path: Path) -> None:

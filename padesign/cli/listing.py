@@ -15,7 +15,9 @@ from padesign.config.build import build_network, build_scene, build_space
 from padesign.constants import JOULE_PER_cm1
 from padesign.design.evaluate import fixed_geometry, set_values
 from padesign.kinetics.light import EmittingNetwork
-from padesign.kinetics.particle_network import Conditions, ParticleModel, ProcessRates, particle_model
+from padesign.kinetics.mixed import with_processes
+from padesign.kinetics.particle_network import ParticleModel, ProcessRates, particle_model
+from padesign.kinetics.text import parse_processes
 from padesign.observables.solution import LEAD_IN
 from padesign.solve.stability import find_threshold
 
@@ -33,7 +35,16 @@ DEFINITIONS = {
 }
 
 
-_KINDS = ("absorption", "stimulated emission", "radiative", "multiphonon", "surface", "transfer")
+_KINDS = (
+    "absorption",
+    "stimulated emission",
+    "radiative",
+    "multiphonon",
+    "surface",
+    "transfer",
+    "added by hand",
+    "replaced by hand",
+)
 
 
 @dataclass(frozen=True)
@@ -77,17 +88,21 @@ def particle_listing(run: RunFile, irradiance_kW_per_cm2: float | None) -> Listi
     space, scene, sets = build_space(run), build_scene(run), dict(run.parameter_sets)
     model = particle_model(space.signature(scene.judge_cells_per_layer, sets))
     wavelength = space.wavelengths_nm[0]
-    conditions = Conditions(jnp.asarray(wavelength), jnp.asarray(scene.temperature_K))
+    conditions = scene.conditions(wavelength)
     light, parts = jax.jit(model.build)(fixed_geometry(space), set_values(space, sets), conditions)
-    at, why = _irradiance(light, scene.irradiance_window_kW_per_cm2, irradiance_kW_per_cm2)
+    whole = with_processes(light, wavelength, scene.add_processes, scene.replace_processes)
+    at, why = _irradiance(whole, scene.irradiance_window_kW_per_cm2, irradiance_kW_per_cm2)
     names = [layer.name for layer in space.layers]
     levels, processes = [], []
-    for s in range(len(light.levels)):
+    for s in range(len(model.tables)):
         levels += list(_ion_levels(light, parts, s))
         processes += list(_ion_processes(light, parts, s, wavelength, at))
     for donor in range(len(model.tables)):
         for acceptor in range(len(model.tables)):
             processes += list(_transfers(model, parts, donor, acceptor, names))
+    known = [f"{ion}:{level}" for ion, ids in light.levels for level in ids]
+    for kind, lines in (("added by hand", scene.add_processes), ("replaced by hand", scene.replace_processes)):
+        processes += [ProcessLine(line.text, kind, line.rate) for line in parse_processes(lines, known, ())]
     processes.sort(key=lambda one: (_KINDS.index(one.kind), -one.rate_per_s if one.kind == "transfer" else 0.0))
     return Listing(at, why, wavelength, tuple(levels), tuple(processes))
 

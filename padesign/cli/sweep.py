@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from padesign.cli.console import emit, finite, number, say, shown, table
@@ -24,7 +23,6 @@ from padesign.config.build import build_scene, build_space
 from padesign.design.evaluate import BandResult, Evaluation, evaluate_solution, fixed_geometry, set_values
 from padesign.design.problem import solved
 from padesign.errors import InputError
-from padesign.kinetics.particle_network import Conditions
 
 MOST_POINTS = 10_000
 _AT = "photons_at_kW_per_cm2"
@@ -125,7 +123,7 @@ def evaluations(
     for values, one in zip(points, loaded, strict=True):
         run = one.run
         space, sets = build_space(run), dict(run.parameter_sets)
-        conditions = Conditions(jnp.asarray(space.wavelengths_nm[0]), jnp.asarray(run.temperature_K))
+        conditions = build_scene(run).conditions(space.wavelengths_nm[0])
         signature = space.signature(scene.judge_cells_per_layer, sets)
         solution = solved(signature, scene, fixed_geometry(space), set_values(space, sets), conditions)
         yield values, evaluate_solution(solution, run.emission, getattr(run.objective, "window_decades", 0.05))

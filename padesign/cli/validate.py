@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
+from padesign.cli.caveats import inert_line, level_lines
 from padesign.cli.console import clean, emit
 from padesign.cli.definitions import calibration_note, hosts_of, sets_of
 from padesign.cli.fixed import named
@@ -50,10 +51,11 @@ def _particle_lines(loaded: LoadedRun) -> list[tuple[str, str]]:
     run = loaded.run
     space, scene = build_space(run), build_scene(run)
     sets = sets_of(run, hosts_of(run))
-    counts = [
-        len(particle_model(space.signature(cells, dict(run.parameter_sets))).labels)
+    models = [
+        particle_model(space.signature(cells, dict(run.parameter_sets)))
         for cells in (scene.cells_per_layer, scene.judge_cells_per_layer)
     ]
+    counts = [len(model.labels) for model in models]
     free = free_variables(run)
     continuous = [variable for variable in free if variable.kind == "continuous"]
     lines = [("system", f"{len(space.layers)} layers, ions {', '.join(space.ions)}")]
@@ -80,7 +82,8 @@ def _particle_lines(loaded: LoadedRun) -> list[tuple[str, str]]:
     programs = 1 if run.objective is None else 3 + len(run.compare_with)
     lines.append(("to compile", f"{programs} program{'s' * (programs > 1)}, once; kept on disk for later runs"))
     lines.append(("parameter sets", ", ".join(f"{one.name} (sha256 {one.digest[:12]})" for one in sets)))
-    lines += [("mind", text) for text in growth_warnings(space)]
+    lines += [("levels", text) for text in level_lines(run, models[-1])]
+    lines += [("mind", text) for text in [*inert_line(space), *growth_warnings(space)]]
     note = calibration_note(sets)
     if note:
         lines.append(("", note))
@@ -103,7 +106,9 @@ def _scene_lines(run: RunFile) -> list[tuple[str, str]]:
     low, high = run.excitation.irradiance_window_kW_per_cm2
     wavelength = run.excitation.wavelength_nm
     lasers = ", ".join(f"{w:g}" for w in getattr(wavelength, "choice", None) or [wavelength])
-    return [("excitation", f"{lasers} nm, {low:.4g} to {high:.4g} kW/cm², {run.temperature_K:g} K")]
+    swept = f"{lasers} nm, {low:.4g} to {high:.4g} kW/cm²"
+    steady = "".join(f" + {b.irradiance_kW_per_cm2:.4g} kW/cm² at {b.wavelength_nm:g} nm" for b in run.excitation.also)
+    return [("excitation", f"{swept}{steady}, {run.temperature_K:g} K")]
 
 
 def _choices(space: DesignSpace) -> str:

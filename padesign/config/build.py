@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from importlib.metadata import entry_points
 
 from padesign.config import schema
@@ -12,8 +13,11 @@ from padesign.design.objective import AbstractObjective
 from padesign.design.problem import InnerSettings, Problem, Scene
 from padesign.design.space import Choice, DesignSpace, DopantSpace, Fixed, Free, LayerSpace, Value
 from padesign.errors import InputError
+from padesign.kinetics.mixed import replaced_pairs
 from padesign.kinetics.text import TextNetwork, parse_network
 from padesign.particle.layers import Particle
+from padesign.particle.surroundings import Acceptors, Surroundings
+from padesign.spectroscopy.tables import INERT_IONS, load_ion
 
 OBJECTIVE_GROUP = "padesign.objectives"
 
@@ -35,8 +39,21 @@ def build_space(run: schema.RunFile) -> DesignSpace:
     wavelength = run.excitation.wavelength_nm
     lasers = tuple(wavelength.choice) if isinstance(wavelength, ChoiceSpec) else (float(wavelength),)
     return DesignSpace(
-        tuple(layers), lasers, spec.max_diameter_nm, spec.interface_mixing_nm, spec.surface_loss, spec.max_level_cm1
+        tuple(layers),
+        lasers,
+        spec.max_diameter_nm,
+        spec.interface_mixing_nm,
+        spec.surface_loss,
+        spec.max_level_cm1,
+        tuple(spec.levels.items()),
+        replaced_pairs(spec.replace_processes, _levels(layers)),
     )
+
+
+def _levels(layers: Sequence[LayerSpace]) -> dict[str, tuple[str, ...]]:
+    """Every level of the ions of these layers that shine."""
+    ions = dict.fromkeys(dopant.ion for layer in layers for dopant in layer.dopants)
+    return {ion: load_ion(ion).level_ids for ion in ions if ion not in INERT_IONS}
 
 
 def build_reference(run: schema.RunFile, reference: schema.Reference) -> DesignSpace:
@@ -70,13 +87,24 @@ def build_network(run: schema.RunFile) -> TextNetwork:
 
 def build_scene(run: schema.RunFile) -> Scene:
     """Power window, temperature and solver settings."""
+    spec = run.particle
     return Scene(
         run.excitation.irradiance_window_kW_per_cm2,
         run.temperature_K,
+        tuple((beam.wavelength_nm, beam.irradiance_kW_per_cm2) for beam in run.excitation.also),
+        Surroundings() if spec is None else _surroundings(spec.surroundings),
+        () if spec is None else spec.add_processes,
+        () if spec is None else spec.replace_processes,
         run.solver.steady_state,
         run.solver.cells_per_layer,
         run.solver.judge_cells_per_layer,
     )
+
+
+def _surroundings(spec: schema.Surroundings) -> Surroundings:
+    acceptors = spec.saturable_acceptors
+    held = None if acceptors is None else Acceptors(acceptors.per_nm2, acceptors.recovery_s)
+    return Surroundings(spec.refractive_index, spec.ligand, held)
 
 
 def build_objective(run: schema.RunFile) -> AbstractObjective:

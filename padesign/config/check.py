@@ -19,6 +19,8 @@ from padesign.config.values import (
     suggest,
 )
 from padesign.errors import InputError
+from padesign.parameters.hosts import load_host
+from padesign.spectroscopy.tables import INERT_IONS
 
 if TYPE_CHECKING:
     from padesign.config.schema import RunFile
@@ -45,10 +47,15 @@ def _may_be_absent(value: Any) -> bool:
 
 
 # --------------------------------------------------------------------------------------------- particle and its layers
-def layer_problems(dopants: Mapping[str, Any]) -> list[Problem]:
-    """Too many ions, or ions that cannot fit on the host's sites."""
+def layer_problems(dopants: Mapping[str, Any], host: Any) -> list[Problem]:
+    """Too many ions, ions that cannot fit on the host's sites, or the host's own cation."""
     here = ("dopants_mol_percent",)
     found = []
+    for name in options(host):
+        own = load_host(name).site
+        if own in dopants and own in INERT_IONS:
+            what = f"{own} is the cation of {name} itself"
+            found.append(Problem((*here, own), what, "the host's own ions fill the rest: leave it out"))
     if len(dopants) > MAX_IONS:
         found.append(Problem(here, f"has {len(dopants)} ions", f"use at most {MAX_IONS} in one layer"))
     total = sum(0.0 if _may_be_absent(value) else lowest(value) for value in dopants.values())
@@ -76,7 +83,7 @@ def particle_problems(layers: Sequence[Any], max_diameter_nm: float | None) -> l
         if layer.name in names:
             found.append(Problem((*here, "name"), f'"{layer.name}" names two layers', "give every layer its own name"))
         names.add(layer.name)
-    if not any(layer.dopants_mol_percent for layer in layers):
+    if not any(ion not in INERT_IONS for layer in layers for ion in layer.dopants_mol_percent):
         cure = "add `dopants_mol_percent: {Tm: 8}` or the like to a layer"
         found.append(Problem(("layers",), "has no doped layer, so nothing can emit", cure))
     if max_diameter_nm is not None and not found:
@@ -117,6 +124,7 @@ def cross_problems(run: RunFile) -> list[Problem]:
     found += _shelf_problems(run)
     found += _network_problems(run)
     found += _emission_problems(run)
+    found += _chosen_level_problems(run)
     found += _objective_problems(run)
     found += _parameter_set_problems(run)
     names = [reference.name for reference in run.compare_with]
@@ -216,6 +224,21 @@ def _emission_problems(run: RunFile) -> Iterable[Problem]:
             yield from _level_problems(run, path, ion, upper, lower)
         if path[0] == "emission" and text in [other for place, other in named[:i] if place[0] == "emission"]:
             yield Problem(path, f'"{text}" is listed twice', "list every transition once")
+
+
+def _chosen_level_problems(run: RunFile) -> Iterable[Problem]:
+    """Levels picked by name that do not exist, or of an ion that is not there."""
+    for ion, chosen in (run.particle.levels if run.particle is not None else {}).items():
+        here: Path = ("particle", "levels", ion)
+        if ion in INERT_IONS or ion not in _ions(run):
+            yield Problem(here, f"{ion} is in no layer, or has no levels", "remove the line")
+            continue
+        ids = tuple(known_levels(ion))
+        for i, level in enumerate(chosen):
+            if level not in ids:
+                yield Problem((*here, i), f'"{level}" is no level of {ion}', suggest(level, ids, f"levels of {ion}"))
+        if not set(chosen) - {ids[0]}:
+            yield Problem(here, "names no excited level", f"name at least one above {ids[0]}")
 
 
 def _level_problems(run: RunFile, path: Path, ion: str, upper: str, lower: str) -> Iterable[Problem]:

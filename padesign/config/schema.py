@@ -23,6 +23,7 @@ from padesign.config.values import (
     Host,
     Ion,
     Irradiance,
+    Ligand,
     MolPercent,
     PhotonRate,
     Power,
@@ -114,8 +115,15 @@ class PowerWindow(_WindowEnds):
         return self
 
 
+class Beam(Closed):
+    """A further continuous beam whose irradiance stays the same along the power curve."""
+
+    wavelength_nm: Wavelength
+    irradiance_kW_per_cm2: Irradiance
+
+
 class Excitation(Closed):
-    """One continuous laser, and the window of the power curve."""
+    """The laser whose power is swept, the window of the power curve, and beams that stay as they are."""
 
     wavelength_nm: FreeWavelength
     irradiance_kW_per_cm2: Window | None = None
@@ -123,6 +131,8 @@ class Excitation(Closed):
     power_mW: PowerWindow | None = None
     spot_fwhm_um: Spot | None = None
     """Full width at half maximum of the Gaussian spot."""
+    also: tuple[Beam, ...] = ()
+    """Further beams, always on."""
 
     @model_validator(mode="after")
     def _one_window(self) -> Excitation:
@@ -163,7 +173,7 @@ class Layer(Closed):
 
     @model_validator(mode="after")
     def _sound(self) -> Layer:
-        if found := layer_problems(self.dopants_mol_percent):
+        if found := layer_problems(self.dopants_mol_percent, self.host):
             raise complaint(found)
         return self
 
@@ -179,9 +189,28 @@ class FixedLayer(Closed):
 
     @model_validator(mode="after")
     def _sound(self) -> FixedLayer:
-        if found := layer_problems(self.dopants_mol_percent):
+        if found := layer_problems(self.dopants_mol_percent, self.host):
             raise complaint(found)
         return self
+
+
+class Acceptors(Closed):
+    """Acceptors at the surface that can be filled: each takes one excitation at a time."""
+
+    per_nm2: Annotated[float, Quantity("1/nm^2", 1e-6, 100.0)]
+    recovery_s: Annotated[float, Quantity("s", 1e-12, 1e3)]
+    """Time after which a filled acceptor takes the next excitation."""
+
+
+class Surroundings(Closed):
+    """What lies outside the particle."""
+
+    refractive_index: Annotated[float, Quantity("", 1.0, 3.0)] | None = None
+    """Index of the medium: light and emission then feel the local field of a sphere much smaller than the wavelength.
+    Without it the rates are those of the bulk host."""
+    ligand: Ligand | None = None
+    """Ligand or solvent at the surface, whose vibrations take up energy; without it the parameter set's losses hold."""
+    saturable_acceptors: Acceptors | None = None
 
 
 class ParticleSpec(Closed):
@@ -194,6 +223,13 @@ class ParticleSpec(Closed):
     surface_loss: Flag = True
     max_level_cm1: Annotated[float, Quantity("cm^-1", 1000.0, 100000.0)] = 30000.0
     """Levels above this energy are left out."""
+    levels: dict[Ion, tuple[Text, ...]] = Field(default_factory=dict)
+    """The only levels that an ion shall have beside the ground level; by default all up to `max_level_cm1`."""
+    surroundings: Surroundings = Surroundings()
+    add_processes: tuple[Text, ...] = ()
+    """Processes written by hand, in the manner of `network.processes`, that act beside the computed ones."""
+    replace_processes: tuple[Text, ...] = ()
+    """The same, in the place of the computed rate between the same levels."""
 
     @model_validator(mode="after")
     def _sound(self) -> ParticleSpec:
@@ -340,6 +376,7 @@ class Output(Closed):
 class Reported(Closed):
     """What a publication reports of a particle."""
 
+    source: Text | None = None
     S: Annotated[float, Quantity("", 0.0, 1000.0)] | None = None
     threshold_kW_per_cm2: Irradiance | None = None
     note: Text | None = None
@@ -382,6 +419,8 @@ class RunFile(Closed):
     tracking: Tracking = Tracking()
     output: Output = Output()
     compare_with: tuple[Reference, ...] = ()
+    reported: Reported | None = None
+    """What a publication reports of this very system; shown beside the model's numbers, never used."""
 
     @model_validator(mode="after")
     def _sound(self) -> RunFile:

@@ -156,10 +156,10 @@ def _kind_without_range(value: Any) -> str:
 
 # ------------------------------------------------------------------------------------------------------------ names
 def known_ions() -> tuple[str, ...]:
-    """Every ion the spectroscopic tables hold."""
-    from padesign.spectroscopy.tables import IONS
+    """Every ion the spectroscopic tables hold, and those that only take a site."""
+    from padesign.spectroscopy.tables import INERT_IONS, IONS
 
-    return tuple(IONS)
+    return (*IONS, *INERT_IONS)
 
 
 def known_levels(ion: str) -> dict[str, float]:
@@ -188,7 +188,7 @@ def _ion(value: str) -> str:
     known = known_ions()
     if value in known:
         return value
-    if value in ("Y", "La", "Lu", "Sc", "Na", "K", "Li", "Ca", "Sr", "Ba", "Mg", "Pb", "F", "Cl"):
+    if value in ("Sc", "Na", "K", "Li", "Ca", "Sr", "Ba", "Mg", "Pb", "F", "Cl"):
         raise refuse(f'"{value}" is no ion with known levels', "the host's own ions fill the rest: leave it out")
     raise refuse(f"unknown ion {show(value)}", suggest(value, known, "ions"))
 
@@ -197,6 +197,15 @@ def _host(value: str) -> str:
     known = known_hosts()
     if value not in known:
         raise refuse(f"unknown host {show(value)}", suggest(value, known, "hosts"))
+    return value
+
+
+def _ligand(value: str) -> str:
+    from padesign.parameters.ligands import known_ligands
+
+    known = known_ligands()
+    if value not in known:
+        raise refuse(f"unknown ligand {show(value)}", suggest(value, known, "ligands"))
     return value
 
 
@@ -238,6 +247,7 @@ def parse_transition(text: str) -> tuple[str, str, str]:
 FileSafe = Annotated[Text, AfterValidator(_file_safe)]
 Ion = Annotated[Text, AfterValidator(_ion)]
 Host = Annotated[Text, AfterValidator(_host)]
+Ligand = Annotated[Text, AfterValidator(_ligand)]
 Transition = Annotated[Text, AfterValidator(_transition)]
 
 _DOPANT_NOTE = "to let the search leave an ion out, give it `optional: true`; to leave it out always, remove its line"

@@ -11,16 +11,30 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from padesign.design.problem import JUDGE_COARSENESS, Hosts, Scene, curve_columns, solved
+from padesign.design.problem import (
+    JUDGE_COARSENESS,
+    Hosts,
+    Scene,
+    build_particle_network,
+    check_hand_written,
+    curve_columns,
+    solved,
+)
 from padesign.design.space import DesignSpace
 from padesign.kinetics.light import Band, EmittingNetwork, visible_order
-from padesign.kinetics.particle_network import Conditions, Geometry
+from padesign.kinetics.particle_network import Conditions, Geometry, Signature
 from padesign.kinetics.text import TextNetwork
 from padesign.observables.nonlinearity import Steepest, WindowSlope, steepest, steepest_window
-from padesign.observables.solution import SCANNED_BEYOND_WINDOW, Solution, SteadyStateMethod, solve
+from padesign.observables.solution import (
+    SCANNED_BEYOND_WINDOW,
+    Solution,
+    SteadyStateMethod,
+    solve,
+    threshold_limits,
+)
 from padesign.parameters import load_parameter_set
 from padesign.solve.continuation import Outcome
-from padesign.solve.stability import Threshold
+from padesign.solve.stability import Threshold, find_threshold
 
 SHORTEST_nm, LONGEST_nm = 250.0, 2500.0
 LEAST_SHARE = 0.02
@@ -57,6 +71,7 @@ class Evaluation:
     bands: tuple[BandResult, ...]
     curves: dict[str, dict[str, list[float]]]
     largest_residual: float
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -140,13 +155,34 @@ def set_values(space: DesignSpace, parameter_sets: dict[str, str]) -> Hosts:
 
 def solve_space(space: DesignSpace, scene: Scene, parameter_sets: dict[str, str]) -> Solution:
     """Solve a fixed design on the judging grid."""
-    return solved(
-        space.signature(scene.judge_cells_per_layer, parameter_sets),
+    signature = space.signature(scene.judge_cells_per_layer, parameter_sets)
+    numbers = fixed_geometry(space), set_values(space, parameter_sets), scene.conditions(space.wavelengths_nm[0])
+    check_hand_written(signature, *numbers, scene)
+    return solved(signature, scene, *numbers)
+
+
+def threshold_kW_per_cm2(
+    space: DesignSpace, scene: Scene, parameter_sets: dict[str, str], cells_per_layer: int
+) -> float | None:
+    """Threshold alone, without a power curve, on any grid of cells; None where there is none."""
+    found = _threshold(
+        space.signature(cells_per_layer, parameter_sets),
         scene,
         fixed_geometry(space),
         set_values(space, parameter_sets),
-        Conditions(jnp.asarray(space.wavelengths_nm[0]), jnp.asarray(scene.temperature_K)),
+        scene.conditions(space.wavelengths_nm[0]),
     )
+    return float(np.exp(found.log_irradiance) / 1e3) if bool(found.exists) else None
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _threshold(
+    signature: Signature, scene: Scene, geometry: Geometry, hosts: Hosts, conditions: Conditions
+) -> Threshold:
+    light = build_particle_network(signature, geometry, hosts, conditions, scene)
+    low, high = (jnp.log(1e3 * end) for end in scene.irradiance_window_kW_per_cm2)
+    nothing = jnp.ones(light.network.n_unknowns)
+    return find_threshold(light.network, nothing, *threshold_limits(low, high))
 
 
 @functools.partial(jax.jit, static_argnums=(2,))

@@ -12,6 +12,7 @@ from padesign.design.trial import Option
 from padesign.errors import InputError
 from padesign.kinetics.particle_network import Signature
 from padesign.particle.layers import Layer, Particle
+from padesign.spectroscopy.tables import INERT_IONS
 
 ABSENT = "absent"
 """Option of an optional layer or ion: left out."""
@@ -90,6 +91,8 @@ class DesignSpace:
     interface_mixing_nm: float = 0.5
     surface_loss: bool = True
     max_level_cm1: float = 30000.0
+    levels: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    without: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = ()
 
     @property
     def ions(self) -> tuple[str, ...]:
@@ -146,10 +149,11 @@ class DesignSpace:
         Ions also live in the active layers that interface mixing brings them to.
         """
         ions = self.ions
-        if not ions:
-            raise InputError("no layer holds an ion", cure="give at least one layer `dopants_mol_percent`")
+        shining = np.array([ion not in INERT_IONS for ion in ions], dtype=bool)
+        if not shining.any():
+            raise InputError("no layer holds an ion that can shine", cure="give a layer `dopants_mol_percent: {Tm: 8}`")
         own = np.array([[any(d.ion == ion for d in layer.dopants) for ion in ions] for layer in self.layers], ndmin=2)
-        active = np.asarray(own.any(axis=1))
+        active = np.asarray((own & shining).any(axis=1))
         presence = self._mixed(own) & active[:, None]
         hosts = dict.fromkeys(host for layer in self.layers for host in layer.hosts)
         return Signature(
@@ -160,6 +164,8 @@ class DesignSpace:
             tuple(parameter_sets.get(host, host) for host in hosts),
             self.max_level_cm1,
             self.surface_loss,
+            self.levels,
+            self.without,
         )
 
     def _mixed(self, own: np.ndarray) -> np.ndarray:

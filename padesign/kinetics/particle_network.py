@@ -18,17 +18,22 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
+from padesign.errors import InputError
+from padesign.kinetics.acceptors import with_saturable_acceptors
 from padesign.kinetics.light import EmittingNetwork
 from padesign.kinetics.network import RateNetwork
 from padesign.kinetics.processes import list_processes
 from padesign.kinetics.transfer import Crowd, Transfer
 from padesign.parameters import load_parameter_set
 from padesign.parameters.keys import GLOBAL_KEYS, ION_KEYS, energy_key, surface_key
+from padesign.parameters.ligands import ligand_factor
 from padesign.particle.cells import cell_volumes_nm3, layer_of_cell, mixed_density, split_layers
-from padesign.particle.kernel import cell_mean_kernel_per_nm3
+from padesign.particle.kernel import cell_mean_kernel_per_nm3, migration_crossing
 from padesign.particle.surface import surface_kernel_nm4
+from padesign.particle.surroundings import Surroundings
 from padesign.spectroscopy.ion import IonRates, Values, rates_of_ions
-from padesign.spectroscopy.tables import IonTable, load_ion
+from padesign.spectroscopy.local_field import local_field_of_sphere
+from padesign.spectroscopy.tables import INERT_IONS, IonTable, load_ion
 from padesign.types import Scalar
 
 
@@ -48,6 +53,10 @@ class Signature:
     nominal_sets: tuple[str, ...]
     max_level_cm1: float
     surface_loss: bool = True
+    levels: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """The only levels that an ion shall have beside its ground level, where the user picks them."""
+    without: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = ()
+    """Computed processes of two ions that are left out, (levels before, levels after)."""
 
 
 class Geometry(eqx.Module):
@@ -59,10 +68,13 @@ class Geometry(eqx.Module):
 
 
 class Conditions(eqx.Module):
-    """Excitation wavelength and lattice temperature."""
+    """Wavelength of the swept laser, lattice temperature, beams that stay on, and what lies outside the particle."""
 
     wavelength_nm: Scalar
     temperature_K: Scalar
+    beams_nm: Float[Array, " beams"] = eqx.field(default_factory=lambda: jnp.zeros(0))
+    beams_W_per_cm2: Float[Array, " beams"] = eqx.field(default_factory=lambda: jnp.zeros(0))
+    surroundings: Surroundings = eqx.field(static=True, default=Surroundings())
 
 
 class ProcessRates(eqx.Module):
@@ -88,12 +100,20 @@ class ParticleModel:
         sets = [load_parameter_set(name) for name in signature.nominal_sets]
         nominal: Values = sets[0].values
         self.tables: dict[str, IonTable] = {
-            ion: _up_to(load_ion(ion), signature.max_level_cm1, nominal) for ion in signature.ions
+            ion: _chosen(load_ion(ion), signature.max_level_cm1, nominal, dict(signature.levels).get(ion))
+            for ion in signature.ions
+            if ion not in INERT_IONS
         }
+        self.left_out = {
+            ion: tuple(level for level in load_ion(ion).level_ids if level not in table.level_ids)
+            for ion, table in self.tables.items()
+        }
+        """Levels of each ion that this model does not have, from low to high."""
+        self._columns = np.array([k for k, ion in enumerate(signature.ions) if ion not in INERT_IONS])
         self.cell_layer = np.asarray(layer_of_cell(signature.cells_per_layer), dtype=int)
         presence = np.asarray(signature.presence, dtype=bool).reshape(len(signature.cells_per_layer), -1)
-        self._may_hold = presence[self.cell_layer]
-        self.cells_of = {ion: np.flatnonzero(self._may_hold[:, s]) for s, ion in enumerate(signature.ions)}
+        self._may_hold = presence[self.cell_layer][:, self._columns]
+        self.cells_of = {ion: np.flatnonzero(self._may_hold[:, s]) for s, ion in enumerate(self.tables)}
         self._slot_of_layer = np.asarray(signature.host_slots)
         slot = self._slot_of_layer[self.cell_layer]
         self._slots = {ion: slot[cells] for ion, cells in self.cells_of.items()}
@@ -102,7 +122,9 @@ class ParticleModel:
             known = [(rates_of_ions(tables, one.values, 1000.0, 295.0), one.values) for one in sets]
             self.processes = list_processes(tables, known)
         self._n_slots = max(signature.host_slots) + 1
-        self.transfer = Transfer(tables, self.processes, list(self.cells_of.values()), slot, self._n_slots)
+        cells = list(self.cells_of.values())
+        left = [position for pair in signature.without for position in self._positions(pair)]
+        self.transfer = Transfer(tables, self.processes, cells, slot, self._n_slots, left)
         self.surface = {
             ion: [
                 (level, _ground_or(table, sets[0].surface_lands_in.get(f"{ion}:{name}")), name)
@@ -117,6 +139,25 @@ class ParticleModel:
             *(energy_key(ion, level) for ion, table in self.tables.items() for level in table.level_ids),
             *(surface_key(ion, level) for ion, lost in self.surface.items() for _, _, level in lost),
         ]
+
+    def _positions(self, pair: tuple[tuple[str, ...], tuple[str, ...]]) -> list[int]:
+        """Where the process stands in the list, in either order of its ions; raises `InputError` where it does not."""
+        ions = list(self.tables)
+
+        def step(start: str, end: str) -> tuple[int, int, int]:
+            ion, level = start.split(":", 1)
+            return ions.index(ion), self.tables[ion].index(level), self.tables[ion].index(end.split(":", 1)[1])
+
+        first, second = (step(start, end) for start, end in zip(*pair, strict=True))
+        found = [*self.processes.find(first, second), *self.processes.find(second, first)]
+        if not found:
+            text = " -> ".join(" + ".join(side) for side in pair)
+            raise InputError(
+                f"there is no computed process `{text}` to replace",
+                cure="write it in `add_processes`",
+                path=("particle", "replace_processes"),
+            )
+        return list(dict.fromkeys(int(position) for position in found))
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -137,15 +178,25 @@ class ParticleModel:
         inner, outer = split_layers(geometry.thickness_nm, self.signature.cells_per_layer)
         volume = cell_volumes_nm3(inner, outer)
         volume_of_layer = cell_volumes_nm3(outer_layer - geometry.thickness_nm, outer_layer)
-        nominal = geometry.fraction * values["host.cation_density_nm3"][self._slot_of_layer][:, None]
+        fraction = geometry.fraction[:, self._columns]
+        nominal = fraction * values["host.cation_density_nm3"][self._slot_of_layer][:, None]
         density = mixed_density(nominal, outer_layer, inner, outer, geometry.interface_mixing_nm)
-        density = _conserved(jnp.where(self._may_hold, density, 0.0), volume, volume_of_layer @ nominal)
+        density = jnp.where(self._may_hold, jnp.maximum(density, 0.0), 0.0)  # rounding leaves -1e-12 in far tails
+        density = _conserved(density, volume, volume_of_layer @ nominal)
         r_min = jnp.mean(values["host.nearest_distance_nm"][self._slot_of_layer])
-        crowd = Crowd(density, cell_mean_kernel_per_nm3(inner, outer, r_min), r_min)
+        kernel = cell_mean_kernel_per_nm3(inner, outer, r_min)
+        crowd = Crowd(density, kernel, r_min, migration_crossing(kernel, inner, outer, r_min))
+
+        outside = conditions.surroundings
+        swept_nm = jnp.asarray(conditions.wavelength_nm, dtype=float)
+        wavelengths_nm = jnp.concatenate([swept_nm[None], conditions.beams_nm])
 
         def in_host(one: Values) -> list[IonRates]:
-            tables = list(self.tables.values())
-            return rates_of_ions(tables, one, conditions.wavelength_nm, conditions.temperature_K)
+            ions = rates_of_ions(list(self.tables.values()), one, wavelengths_nm, conditions.temperature_K)
+            if outside.refractive_index is None:
+                return ions
+            field = local_field_of_sphere(one["host.refractive_index"], outside.refractive_index)
+            return [ion.in_field(field) for ion in ions]
 
         rates = jax.vmap(in_host)(values)
         transfer = self.transfer.rates(rates, values, conditions.temperature_K, crowd)
@@ -154,16 +205,18 @@ class ParticleModel:
         dark, pump, radiative, surface, multiphonon = [], [], [], [], []
         for ion, one in zip(self.tables, rates, strict=True):
             slots, cells = self._slots[ion], self.cells_of[ion]
-            lost = jnp.zeros((len(cells), *one.pump.shape[1:]))
+            lost = jnp.zeros((len(cells), *one.radiative_per_s.shape[1:]))
             if self.surface[ion]:
                 levels, lands, names = zip(*self.surface[ion], strict=True)
                 strength = jnp.stack([values[surface_key(ion, name)] for name in names], axis=1)
+                strength *= self._ligand_factors(ion, outside.ligand)
                 lost = lost.at[:, np.array(lands), np.array(levels)].set(strength[slots] * reach[cells, None])
             surface.append(lost)
             radiative.append(one.radiative_per_s[slots])
             multiphonon.append(one.multiphonon_per_s[slots])
-            dark.append(radiative[-1] + multiphonon[-1] + lost)
-            pump.append(one.pump[slots])
+            steady_light = jnp.einsum("b,xbij->xij", conditions.beams_W_per_cm2, one.pump[slots, 1:])
+            dark.append(radiative[-1] + multiphonon[-1] + lost + steady_light)
+            pump.append(one.pump[slots, 0])
         light = EmittingNetwork(
             RateNetwork(tuple(dark), tuple(pump), tuple(transfer.rates), self.labels),
             tuple(radiative),
@@ -172,8 +225,18 @@ class ParticleModel:
             tuple((ion, table.level_ids) for ion, table in self.tables.items()),
         )
         first_host = transfer.C6_nm6_per_s[0, 0]
+        if outside.saturable_acceptors is not None:
+            count = 4.0 * np.pi * outer_layer[-1] ** 2 * outside.saturable_acceptors.per_nm2
+            light = with_saturable_acceptors(light, surface, count, outside.saturable_acceptors.recovery_s)
         parts = (tuple(multiphonon), tuple(surface), first_host, transfer.factor, density, crowd.kernel_per_nm3)
         return light, ProcessRates(*parts)
+
+    def _ligand_factors(self, ion: str, ligand: str | None) -> np.ndarray:
+        """One factor per lossy level, from its nominal gap to the level it falls to."""
+        if ligand is None:
+            return np.ones(len(self.surface[ion]))
+        energy = self.tables[ion].energy_cm1
+        return np.array([ligand_factor(energy[level] - energy[lands], ligand) for level, lands, _ in self.surface[ion]])
 
     def _stacked(self, hosts: Sequence[Values]) -> dict[str, Array]:
         """The numbers that this model uses, (host slots,) each."""
@@ -193,10 +256,16 @@ def particle_model(signature: Signature) -> ParticleModel:
     return ParticleModel(signature)
 
 
-def _up_to(table: IonTable, max_level_cm1: float, nominal: Values) -> IonTable:
-    """The levels that the parameter set knows and that lie at or below an energy; always the ground and one more."""
-    keys = [f"{table.symbol}:{level}.energy_cm1" for level in table.level_ids]
-    keep = [k for k, key in enumerate(keys) if key in nominal and (float(nominal[key]) <= max_level_cm1 or k < 2)]
+def _chosen(table: IonTable, max_level_cm1: float, nominal: Values, only: Sequence[str] | None) -> IonTable:
+    """The levels that the parameter set knows and that lie at or below an energy, or those named; always the ground.
+
+    Without a choice by name at least one excited level stays.
+    """
+    keys = [energy_key(table.symbol, level) for level in table.level_ids]
+    if only is None:
+        keep = [k for k, key in enumerate(keys) if key in nominal and (float(nominal[key]) <= max_level_cm1 or k < 2)]
+    else:
+        keep = [k for k, key in enumerate(keys) if key in nominal and (table.level_ids[k] in only or k == 0)]
     return replace(
         table,
         level_ids=tuple(table.level_ids[k] for k in keep),

@@ -49,6 +49,13 @@ class Processes:
     def n_groups(self) -> int:
         return int(self.group.max(initial=-1)) + 1
 
+    def find(self, given: tuple[int, int, int], taken: tuple[int, int, int]) -> np.ndarray:
+        """Positions of the process donor i -> i' with acceptor j -> j', each as (ion, from, to); empty where none."""
+        (d, i, i2), (a, j, j2) = given, taken
+        donor = (self.donor == d) & (self.donor_from == i) & (self.donor_to == i2)
+        acceptor = (self.acceptor == a) & (self.acceptor_from == j) & (self.acceptor_to == j2)
+        return np.flatnonzero(donor & acceptor)
+
     def between(self, donor: int, acceptor: int) -> np.ndarray:
         """Positions of the processes of one ordered pair of ions."""
         return np.flatnonzero((self.donor == donor) & (self.acceptor == acceptor))

@@ -40,6 +40,11 @@ class TextProcess:
     radiative: bool
     text: str
 
+    @property
+    def key(self) -> tuple[tuple[tuple[str, str], ...], bool, bool]:
+        """Equal for two lines that write the same process, whatever their rates."""
+        return tuple(sorted(zip(self.before, self.after, strict=True))), self.pumped, self.radiative
+
 
 @dataclass(frozen=True)
 class TextNetwork:
@@ -98,23 +103,27 @@ def parse_network(
 ) -> TextNetwork:
     """Parse and check every line; raises `InputError` with the path of the first bad one."""
     known = [f"{ion}:{level}" for ion, ids in levels.items() for level in ids]
-    seen: dict[tuple, int] = {}
-    parsed = []
-    for k, line in enumerate(processes):
-        where = (*path, "processes", k)
-        process = parse_process(line, known, where)
-        key = (tuple(sorted(zip(process.before, process.after, strict=True))), process.pumped, process.radiative)
-        if key in seen:
-            raise InputError(
-                f"this process stands already in line {seen[key] + 1} of the list: {line.strip()}",
-                cure="add the two rates and keep one line",
-                path=where,
-            )
-        seen[key] = k
-        parsed.append(process)
+    parsed = parse_processes(processes, known, (*path, "processes"))
     for label in energies_cm1 or {}:
         _known(label, known, (*path, "energies_cm1"))
-    return TextNetwork({ion: tuple(ids) for ion, ids in levels.items()}, tuple(parsed), dict(energies_cm1 or {}))
+    return TextNetwork({ion: tuple(ids) for ion, ids in levels.items()}, parsed, dict(energies_cm1 or {}))
+
+
+def parse_processes(lines: Sequence[str], known: Sequence[str], path: tuple[str | int, ...]) -> tuple[TextProcess, ...]:
+    """All lines of one list between the `known` levels; an error has the path of the list and the line's position."""
+    seen: dict[tuple, int] = {}
+    parsed = []
+    for k, line in enumerate(lines):
+        process = parse_process(line, known, (*path, k))
+        if process.key in seen:
+            raise InputError(
+                f"this process stands already in line {seen[process.key] + 1} of the list: {line.strip()}",
+                cure="add the two rates and keep one line",
+                path=(*path, k),
+            )
+        seen[process.key] = k
+        parsed.append(process)
+    return tuple(parsed)
 
 
 def parse_process(line: str, known: Sequence[str], path: tuple[str | int, ...]) -> TextProcess:

@@ -24,11 +24,15 @@ from padesign.types import Scalar
 
 
 class Crowd(NamedTuple):
-    """Where the ions are: `density_nm3` (cells, ions), `kernel_per_nm3` (cells, cells), the nearest distance."""
+    """Where the ions are: `density_nm3` (cells, ions), `kernel_per_nm3` (cells, cells), the nearest distance.
+
+    `crossing` (cells, cells) is what is left of the kernel for hops from cell to cell, see `migration_crossing`.
+    """
 
     density_nm3: Float[Array, "cells ions"]
     kernel_per_nm3: Float[Array, "cells cells"]
     nearest_distance_nm: Scalar
+    crossing: Float[Array, "cells cells"]
 
 
 class TransferRates(NamedTuple):
@@ -43,7 +47,10 @@ class TransferRates(NamedTuple):
 
 
 class Transfer:
-    """The static part: index arrays (events,) `process`, `donor_cell`, `acceptor_cell` and where each event adds up."""
+    """The static part: index arrays (events,) `process`, `donor_cell`, `acceptor_cell` and where each event adds up.
+
+    Processes at the positions `without` have no events, but count in the reduction factor of the others.
+    """
 
     def __init__(
         self,
@@ -52,8 +59,11 @@ class Transfer:
         cells_of: Sequence[np.ndarray],
         slot_of_cell: np.ndarray,
         n_slots: int,
+        without: Sequence[int] = (),
     ) -> None:
         self.processes = processes
+        self._present = np.ones(len(processes))
+        self._present[list(without)] = 0.0
         self._two_J = [table.two_J for table in tables]
         self._levels = np.array([len(table.level_ids) for table in tables])
         self._first = np.cumsum([0, *self._levels])
@@ -117,6 +127,7 @@ class Transfer:
         C6 = self._pair_constants(ions, values, temperature_K)
         factor = self._factors(ions, C6, crowd)
         strength = C6.reshape(-1)[self._slots * len(self.processes) + self.process] * factor
+        strength *= self._present[self.process]
         density, kernel, cells = crowd.density_nm3, crowd.kernel_per_nm3.reshape(-1), self._n_cells
         x, y = self.donor_cell, self.acceptor_cell
         donors = strength * kernel[x * cells + y] * density[y, self._acceptor_ion]
@@ -194,7 +205,7 @@ class Transfer:
         factor = answer[self._asked]
         x, y, ion = self.donor_cell[self._hops], self.acceptor_cell[self._hops], self._donor_ion[self._hops]
         mean = 0.5 * (crowd.density_nm3[x, ion] + crowd.density_nm3[y, ion])
-        return factor.at[self._hops].set(jnp.where(x != y, _hopping_factor(mean, crowd.nearest_distance_nm), 0.0))
+        return factor.at[self._hops].set(_hopping_factor(mean, crowd.nearest_distance_nm) * crowd.crossing[x, y])
 
 
 def _hopping_factor(density_nm3: Array, nearest_distance_nm: Scalar) -> Array:

@@ -60,8 +60,8 @@ class Solution(eqx.Module):
 
     def threshold(self, band: Band) -> LinearThreshold:
         """Linear-stability threshold from 1e-5 of the window's lower end to ten times its upper end."""
-        low, high = self.log_irradiance_min - jnp.log(1e5), self.log_irradiance_max + jnp.log(SCANNED_BEYOND_WINDOW)
-        return find_threshold(self.light.network, self.light.weights(band), low, high)
+        limits = threshold_limits(self.log_irradiance_min, self.log_irradiance_max)
+        return find_threshold(self.light.network, self.light.weights(band), *limits)
 
     def log_photons_per_s(self, bands: list[Band], log_irradiance: Scalar) -> Float[Array, " bands"]:
         """Natural logarithm of the photons per second of each band at one power on the upward sweep."""
@@ -70,6 +70,11 @@ class Solution(eqx.Module):
 
     def _top(self, log_cap: Scalar | None) -> Scalar:
         return self.log_irradiance_max if log_cap is None else jnp.minimum(self.log_irradiance_max, log_cap)
+
+
+def threshold_limits(log_irradiance_min: Scalar, log_irradiance_max: Scalar) -> tuple[Scalar, Scalar]:
+    """Between which powers (ln of W cm^-2) the threshold of a curve with this window is looked for."""
+    return log_irradiance_min - jnp.log(1e5), log_irradiance_max + jnp.log(SCANNED_BEYOND_WINDOW)
 
 
 def solve(

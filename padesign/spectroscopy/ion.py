@@ -11,6 +11,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from padesign.spectroscopy.line_shape import FWHM_PER_STANDARD_DEVIATION, line_shape_cm, sideband_slope_cm
+from padesign.spectroscopy.local_field import LocalField
 from padesign.spectroscopy.multiphonon import multiphonon_rate_per_s, upward_ratio
 from padesign.spectroscopy.radiative import (
     electric_dipole_absorption_cm,
@@ -31,7 +32,8 @@ class IonRates(NamedTuple):
     """Rates of one ion, (levels, levels) arrays are [to, from].
 
     `energies_cm1` (levels,); `radiative_per_s` spontaneous emission; `multiphonon_per_s` downward to the next manifold
-    and thermally upward; `pump` absorption and stimulated emission in s^-1 per W cm^-2; `line_strength_cm2` electric
+    and thermally upward; `pump` absorption and stimulated emission in s^-1 per W cm^-2, with the leading axes of the
+    wavelengths it was asked for; `line_strength_cm2` electric
     dipole, symmetric; `width_cm1` standard deviation of the lines; `decay_per_s` (levels,) irreversible loss.
     """
 
@@ -43,6 +45,15 @@ class IonRates(NamedTuple):
     width_cm1: Array
     decay_per_s: Array
 
+    def in_field(self, field: LocalField) -> IonRates:
+        """The same ion in a small particle: light-matter rates scaled by the local field."""
+        shining = self.radiative_per_s.sum(axis=0)
+        return self._replace(
+            radiative_per_s=field.emission * self.radiative_per_s,
+            pump=field.absorption * self.pump,
+            decay_per_s=self.decay_per_s + (field.emission - 1.0) * shining,
+        )
+
 
 def ion_rates(table: IonTable, values: Values, wavelength_nm: ArrayLike, temperature_K: ArrayLike) -> IonRates:
     """Every rate of the ion `table` in the host described by `values`; differentiable in all numbers."""
@@ -53,6 +64,7 @@ def rates_of_ions(
     tables: Sequence[IonTable], values: Values, wavelength_nm: ArrayLike, temperature_K: ArrayLike
 ) -> list[IonRates]:
     """`ion_rates` of several ions. The lines of all ions are one vector, so that each formula is compiled once."""
+    wavelength = jnp.asarray(wavelength_nm, dtype=float)
     triangles = [np.triu_indices(len(table.level_ids), 1) for table in tables]
     lines = [len(low) for low, _ in triangles]
     steps = [len(table.level_ids) - 1 for table in tables]
@@ -103,12 +115,12 @@ def rates_of_ions(
     up = down * upward_ratio(gap_down, two_J[lower + 1], two_J[lower], temperature_K)
 
     slope = sideband_slope_cm(values["sideband.slope_cm"], phonon, temperature_K, reference_K)
-    detuning = wavenumber_cm1(wavelength_nm) - gap
+    detuning = wavenumber_cm1(wavelength)[..., None] - gap
     area = electric_dipole_absorption_cm(gap, strength, two_J_low, index)
     area += magnetic_dipole_absorption_cm(gap, magnetic, two_J_low, index)
     # Absorption g(d) and emission g(-d) in one call.
     both_ways = jnp.stack([detuning, -detuning])
-    shape = line_shape_cm(both_ways, width[ion_of_line], slope, temperature_K) / photon_energy_J(wavelength_nm)
+    shape = line_shape_cm(both_ways, width[ion_of_line], slope, temperature_K) / photon_energy_J(wavelength)[..., None]
     absorbed = area * shape[0]
     stimulated = (two_J_low + 1.0) / (two_J_high + 1.0) * area * shape[1]
 
@@ -120,7 +132,8 @@ def rates_of_ions(
         empty, k = jnp.zeros((levels, levels)), np.arange(1, levels)
         radiative = empty.at[low, high].set(emission[of_ion])
         multiphonon = empty.at[k - 1, k].set(down[of_steps]).at[k, k - 1].set(up[of_steps])
-        pump = empty.at[high, low].set(absorbed[of_ion]).at[low, high].set(stimulated[of_ion])
+        pump = jnp.zeros((*wavelength.shape, levels, levels)).at[..., high, low].set(absorbed[..., of_ion])
+        pump = pump.at[..., low, high].set(stimulated[..., of_ion])
         both = empty.at[low, high].set(strength[of_ion])
         decay = radiative.sum(axis=0) + jnp.concatenate([jnp.zeros(1), down[of_steps]])
         levels_here = slice(first[s], first[s + 1])

@@ -24,6 +24,10 @@ ION_DATA = Path(__file__).parents[1] / "data" / "ions"
 IONS: tuple[str, ...] = ("Pr", "Nd", "Pm", "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb")
 """Ions with a pinned table, in order of the number of 4f electrons (2 to 13)."""
 
+INERT_IONS: tuple[str, ...] = ("Y", "La", "Ce", "Lu")
+"""Ions that take a cation site and no part in the light: no 4f levels below the ultraviolet, or, for Ce, none but the
+2F7/2 level at 2250 cm^-1, which is left out."""
+
 
 @final
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from padesign.kinetics.light import EmittingNetwork
 from padesign.kinetics.network import RateNetwork
 from padesign.kinetics.particle_network import ParticleModel, ProcessRates, particle_model
 from padesign.particle.cells import cell_volumes_nm3, split_layers
+from padesign.solve.stability import find_threshold
 from padesign.solve.steady import low_power_start, newton
 from tests.systems import particles
 from tests.systems.particles import (
@@ -127,13 +128,26 @@ def assert_same(found: Measured, expected: Measured, rel: float) -> None:
 
 
 def test_more_cells_do_not_change_the_avalanche_of_8_percent_tm() -> None:
-    for cells in (2, 4):
-        assert_same(measure_tm(cells), measure_tm(1), 0.01)
+    for cells in (1, 4):
+        assert_same(measure_tm(cells), measure_tm(2), 0.01)
 
 
 def test_more_cells_do_not_change_the_avalanche_of_yb_and_pr() -> None:
-    for cells in (2, 4):
-        assert_same(measure_yb_pr(cells), measure_yb_pr(1), 0.01)
+    assert_same(measure_yb_pr(4), measure_yb_pr(2), 0.01)
+    assert_same(measure_yb_pr(2), measure_yb_pr(1), 0.02)  # one cell has no way to the surface
+
+
+def test_more_cells_hardly_change_the_threshold_of_a_particle_without_a_shell() -> None:
+    """Excitations that migrate to a lossy surface: a coarse grid must not let them arrive too soon."""
+
+    def threshold(cells: int) -> float:
+        sig = signature(["Tm"], [[True], [False]], [cells, 0], max_level_cm1=24000.0)
+        light, _ = build(sig, geometry([8.5, 0.0], [[8.0], [0.0]]))
+        found = jax.jit(find_threshold)(light.network, jnp.ones(light.network.n_unknowns), jnp.log(1e3), jnp.log(1e9))
+        return float(jnp.exp(found.log_irradiance)) / 1e3
+
+    fine = threshold(12)
+    assert [threshold(cells) for cells in (3, 6)] == pytest.approx([fine, fine], rel=0.05)
 
 
 def test_a_layer_written_as_two_equal_layers_is_the_same_particle() -> None:
@@ -192,7 +206,7 @@ def test_a_thick_inert_spacer_decouples_two_layers() -> None:
     far, near = core(1000.0), core(0.0)
     reference = emission_of_core(alone.solution.light)
     assert_same(far, reference, 1e-6)
-    assert abs(near.S / reference.S - 1.0) > 0.05
+    assert abs(near.S / reference.S - 1.0) > 0.03
 
 
 def test_surface_loss_falls_as_the_shell_grows_and_hits_the_outer_cells_most() -> None:

@@ -17,6 +17,7 @@ from padesign.particle.kernel import (
     cell_kernel_nm3,
     cell_mean_kernel_per_nm3,
     mean_kernel,
+    migration_crossing,
     pair_kernel,
     shell_integral_per_nm3,
 )
@@ -181,3 +182,21 @@ def test_mixed_density_derivatives_equal_differences_and_are_finite_at_a_sharp_i
             move = step * np.eye(3)[layer]
             difference = (value(THICKNESS + move, width) - value(THICKNESS - move, width)) / (2 * step)
             assert np.asarray(by_thickness)[..., layer] == pytest.approx(np.asarray(difference), rel=1e-5, abs=1e-6)
+
+
+def test_hops_between_cells_become_diffusion_where_cells_are_thick_and_stay_hops_where_they_are_thin():
+    r_min = 0.35
+    for thick_nm, rel in ((40.0, 0.02), (400.0, 0.002)):
+        edges = 1e4 + thick_nm * np.arange(4)
+        inner, outer = edges[:-1], edges[1:]
+        K = limit(inner, outer, r_min)
+        share = np.asarray(migration_crossing(K, jnp.asarray(inner), jnp.asarray(outer), r_min))
+        # In units of C6 n h: the rate of a hop is K, the diffusion constant 2 pi / (3 r_min).
+        expected = 2 * math.pi / (3 * r_min) / thick_nm**2
+        assert share[0, 1] * float(K[0, 1]) == pytest.approx(expected, rel=3 * rel + 0.15)
+        assert share == pytest.approx(share.T, rel=1e-12) and np.all(np.diag(share) == 0.0)
+    edges = 10.0 + 1e-3 * np.arange(4)
+    thin = migration_crossing(
+        limit(edges[:-1], edges[1:], r_min), jnp.asarray(edges[:-1]), jnp.asarray(edges[1:]), r_min
+    )
+    assert float(thin[0, 1]) == pytest.approx(1.0, abs=1e-3)
