@@ -15,7 +15,9 @@ from padesign.kinetics.particle_network import Conditions, Geometry, Signature, 
 from padesign.parameters import load_parameter_set
 
 HOST = "beta-NaYF4"
-CELLS = (1, 2, 3, 4, 6)
+CELLS = (2, 3, 4, 6, 8)
+"""From the number that a search uses upward; a single cell has no migration to the surface."""
+THIN_CELLS = (4, 6, 8, 12)
 COARSENESS = (2.0, 1.0, 0.5, 0.25)
 PARTICLES = {
     "8 % Tm": (("Tm",), [8.5, 5.6], [[0.08], [0.0]], 1064.0, "Tm:3H4 -> Tm:3H6", (1.0, 100.0)),
@@ -28,12 +30,14 @@ PARTICLES = {
         (5.0, 1000.0),
     ),
 }
+THIN_SHELLS = {"8 % Tm below 1 nm": [8.5, 1.0], "8 % Tm without a shell": [8.5, 0.0]}
 
 
 @functools.cache
 def particle(name: str, cells: int) -> EmittingNetwork:
     """Core below an inert shell, 295 K, with surface loss."""
-    ions, thickness, fraction, wavelength_nm, _, _ = PARTICLES[name]
+    ions, thickness, fraction, wavelength_nm, _, _ = PARTICLES[name if name in PARTICLES else "8 % Tm"]
+    thickness = THIN_SHELLS.get(name, thickness)
     signature = Signature(ions, ((True,) * len(ions), (False,) * len(ions)), (cells, 0), (0, 0), (HOST,), 3e4)
     shape = Geometry(jnp.asarray(thickness), jnp.asarray(fraction), jnp.asarray(0.5))
     values = {key: jnp.asarray(float(v)) for key, v in load_parameter_set(HOST).values.items()}
@@ -42,13 +46,17 @@ def particle(name: str, cells: int) -> EmittingNetwork:
 
 
 def cells() -> list[Row]:
-    """S and threshold for 1 to 6 cells a layer, against the finest."""
+    """S and threshold for 2 to 8 cells a layer, against the finest; thresholds of particles with thin shells."""
     rows = []
     for name, (*_, band, window) in PARTICLES.items():
         found = [numbers(particle(name, n), band, window) for n in CELLS]
         rows.append(_spread(f"{name}: S with {_list(CELLS)} cells", [float(x.S) for x in found], 0.01))
         thresholds = [float(x.threshold_kW) for x in found]
         rows.append(_spread(f"{name}: threshold (kW/cm²) with {_list(CELLS)} cells", thresholds, 0.01))
+    band, window = "Tm:3H4 -> Tm:3H6", (10.0, 1000.0)
+    for name in THIN_SHELLS:
+        thin = [float(numbers(particle(name, n), band, window).threshold_kW) for n in THIN_CELLS]
+        rows.append(_spread(f"{name}: threshold (kW/cm²) with {_list(THIN_CELLS)} cells", thin, 0.03))
     return rows
 
 
