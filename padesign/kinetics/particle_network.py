@@ -118,8 +118,10 @@ class ParticleModel:
         slot = self._slot_of_layer[self.cell_layer]
         self._slots = {ion: slot[cells] for ion, cells in self.cells_of.items()}
         tables = list(self.tables.values())
+        names = [*GLOBAL_KEYS, *(key for ion, table in self.tables.items() for key in _ion_keys(ion, table))]
         with jax.ensure_compile_time_eval():
-            known = [(rates_of_ions(tables, one.values, 1000.0, 295.0), one.values) for one in sets]
+            nominal_rates = jax.jit(lambda values: rates_of_ions(tables, values, 1000.0, 295.0))
+            known = [(nominal_rates({name: one.values[name] for name in names}), one.values) for one in sets]
             self.processes = list_processes(tables, known)
         self._n_slots = max(signature.host_slots) + 1
         cells = list(self.cells_of.values())
@@ -134,9 +136,7 @@ class ParticleModel:
             for ion, table in self.tables.items()
         }
         self._names = [
-            *GLOBAL_KEYS,
-            *(f"{ion}.{key}" for ion in self.tables for key in ION_KEYS),
-            *(energy_key(ion, level) for ion, table in self.tables.items() for level in table.level_ids),
+            *names,
             *(surface_key(ion, level) for ion, lost in self.surface.items() for _, _, level in lost),
         ]
 
@@ -146,6 +146,8 @@ class ParticleModel:
 
         def step(start: str, end: str) -> tuple[int, int, int]:
             ion, level = start.split(":", 1)
+            if ion not in ions:
+                raise InputError(f"a process of {ion} is replaced, but the particle holds no {ion}")
             return ions.index(ion), self.tables[ion].index(level), self.tables[ion].index(end.split(":", 1)[1])
 
         first, second = (step(start, end) for start, end in zip(*pair, strict=True))
@@ -274,6 +276,11 @@ def _chosen(table: IonTable, max_level_cm1: float, nominal: Values, only: Sequen
         U=table.U[np.ix_(keep, keep)],
         LS2=table.LS2[np.ix_(keep, keep)],
     )
+
+
+def _ion_keys(ion: str, table: IonTable) -> list[str]:
+    """Names of the numbers that the rates of one ion are made of."""
+    return [*(f"{ion}.{key}" for key in ION_KEYS), *(energy_key(ion, level) for level in table.level_ids)]
 
 
 def _ground_or(table: IonTable, level: str | None) -> int:

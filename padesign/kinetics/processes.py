@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from padesign.spectroscopy.ion import IonRates, Values
@@ -67,18 +69,11 @@ def list_processes(tables: Sequence[IonTable], nominal: Sequence[tuple[Sequence[
     `nominal` holds rates (of any wavelength) and parameter values of each host; the first decides which direction of a
     pair is called exothermic.
     """
-    blocks = []
-    for d, donor in enumerate(tables):
-        for a, acceptor in enumerate(tables):
-            kept = [_matter(donor, acceptor, rates[d], rates[a], values) for rates, values in nominal]
-            keep = np.logical_or.reduce(kept)
-            levels = [column[keep] for column in _all_pairs(donor, acceptor)]
-            blocks.append([np.full(keep.sum(), d), np.full(keep.sum(), a), *levels])
-    d, a, i, i2, j, j2 = (np.concatenate(columns).astype(int) for columns in zip(*blocks, strict=True))
+    every = _all_pairs(tables)
+    kept = [_matter(tables, every, rates, values) for rates, values in nominal]
+    d, a, i, i2, j, j2 = every[:, np.logical_or.reduce(kept)]
     reverse = _positions(np.stack([a, d, j2, j, i2, i]), np.stack([d, a, i, i2, j, j2]))
-    energies = [np.asarray(one.energies_cm1) for one in nominal[0][0]]
-    longest = max(len(e) for e in energies)
-    E = np.stack([np.pad(e, (0, longest - len(e))) for e in energies])
+    E = _padded([np.asarray(one.energies_cm1) for one in nominal[0][0]])
     surplus = (E[d, i] - E[d, i2]) - (E[a, j2] - E[a, j])
     # A pair without surplus has one direction too: the one that comes first.
     exothermic = (surplus > 0.0) | ((surplus == 0.0) & (np.arange(len(d)) <= reverse))
@@ -97,39 +92,59 @@ def _positions(wanted: np.ndarray, known: np.ndarray) -> np.ndarray:
     return np.array(found, dtype=int)
 
 
-def _all_pairs(donor: IonTable, acceptor: IonTable) -> tuple[np.ndarray, ...]:
-    """Level indices (from, to) of every downward with every upward transition."""
-    down_to, down_from = np.triu_indices(len(donor.level_ids), 1)
-    up_from, up_to = np.triu_indices(len(acceptor.level_ids), 1)
-    x, y = (grid.ravel() for grid in np.meshgrid(np.arange(len(down_to)), np.arange(len(up_to)), indexing="ij"))
-    return down_from[x], down_to[x], up_from[y], up_to[y]
+def _all_pairs(tables: Sequence[IonTable]) -> np.ndarray:
+    """Every downward with every upward transition: rows donor, acceptor, i, i', j, j'."""
+    blocks = []
+    for d, donor in enumerate(tables):
+        down_to, down_from = np.triu_indices(len(donor.level_ids), 1)
+        for a, acceptor in enumerate(tables):
+            up_from, up_to = np.triu_indices(len(acceptor.level_ids), 1)
+            x, y = (g.ravel() for g in np.meshgrid(np.arange(len(down_to)), np.arange(len(up_to)), indexing="ij"))
+            ions = np.full((1, len(x)), d), np.full((1, len(x)), a)
+            blocks.append(np.concatenate([*ions, np.stack([down_from[x], down_to[x], up_from[y], up_to[y]])]))
+    return np.concatenate(blocks, axis=1)
 
 
-def _surplus(
-    donor: IonRates, acceptor: IonRates, i: np.ndarray, i2: np.ndarray, j: np.ndarray, j2: np.ndarray
-) -> np.ndarray:
-    e_d, e_a = np.asarray(donor.energies_cm1), np.asarray(acceptor.energies_cm1)
-    return (e_d[i] - e_d[i2]) - (e_a[j2] - e_a[j])
+def _padded(columns: Sequence[np.ndarray]) -> np.ndarray:
+    """Arrays of different ions as one, the first axis the ion; zeros where an ion has fewer levels."""
+    longest = max(len(column) for column in columns)
+    return np.stack([np.pad(column, [(0, longest - n) for n in column.shape]) for column in columns])
 
 
-def _matter(
-    donor: IonTable, acceptor: IonTable, donor_rates: IonRates, acceptor_rates: IonRates, values: Values
-) -> np.ndarray:
+def _matter(tables: Sequence[IonTable], every: np.ndarray, rates: Sequence[IonRates], values: Values) -> np.ndarray:
     """Which of all pairs are strong enough in one host; the same answer for a process and its reverse."""
-    i, i2, j, j2 = _all_pairs(donor, acceptor)
-    surplus = _surplus(donor_rates, acceptor_rates, i, i2, j, j2)
-    phonon, reference_K = float(values["host.phonon_energy_cm1"]), float(values["host.reference_temperature_K"])
+    d, a, i, i2, j, j2 = every
+    E = _padded([np.asarray(one.energies_cm1) for one in rates])
+    S = _padded([np.asarray(one.line_strength_cm2) for one in rates])
+    two_J = _padded([table.two_J for table in tables])
+    width = np.array([float(one.width_cm1) for one in rates])
     slope = min(float(values[f"transfer.slope_{kind}_cm"]) for kind in ("cross_relaxation", "upconversion"))
-    index = values["host.refractive_index"]
-    width = np.hypot(float(donor_rates.width_cm1), float(acceptor_rates.width_cm1))
-    overlap = line_shape_cm(
-        np.abs(surplus), width, sideband_slope_cm(slope, phonon, reference_K, reference_K), reference_K
-    )
-    strength_d = np.asarray(donor_rates.line_strength_cm2)[i, i2]
-    strength_a = np.asarray(acceptor_rates.line_strength_cm2)[j, j2]
     # The weaker of the two statistical weights makes the estimate the same for a process and its reverse.
-    g_d = np.minimum(donor.two_J[i], donor.two_J[i2])
-    g_a = np.minimum(acceptor.two_J[j], acceptor.two_J[j2])
-    C6 = np.asarray(pair_constant_nm6_per_s(strength_d, strength_a, overlap, g_d, g_a, index, index))
-    exchange = (i2 == j) & (j2 == i) & (donor.symbol == acceptor.symbol)
-    return (C6 >= WEAKEST_C6_nm6_per_s) & (~exchange | (j == 0))
+    C6 = _estimate(
+        (E[d, i] - E[d, i2]) - (E[a, j2] - E[a, j]),
+        np.hypot(width[d], width[a]),
+        (S[d, i, i2], S[a, j, j2]),
+        (np.minimum(two_J[d, i], two_J[d, i2]), np.minimum(two_J[a, j], two_J[a, j2])),
+        slope,
+        float(values["host.phonon_energy_cm1"]),
+        float(values["host.reference_temperature_K"]),
+        float(values["host.refractive_index"]),
+    )
+    exchange = (i2 == j) & (j2 == i) & (d == a)
+    return (np.asarray(C6) >= WEAKEST_C6_nm6_per_s) & (~exchange | (j == 0))
+
+
+@jax.jit
+def _estimate(
+    surplus_cm1: np.ndarray,
+    width_cm1: np.ndarray,
+    strengths_cm2: tuple[np.ndarray, np.ndarray],
+    two_J: tuple[np.ndarray, np.ndarray],
+    slope_cm: float,
+    phonon_cm1: float,
+    reference_K: float,
+    index: float,
+) -> jax.Array:
+    slope = sideband_slope_cm(slope_cm, phonon_cm1, reference_K, reference_K)
+    overlap = line_shape_cm(jnp.abs(surplus_cm1), width_cm1, slope, reference_K)
+    return pair_constant_nm6_per_s(*strengths_cm2, overlap, *two_J, index, index)
