@@ -32,14 +32,19 @@ _BASE_FIELDS = {"set", "reason", "widen"}
 _BASE_OPTIONAL = {"only", "published"}
 
 
+@functools.cache
 def available_sets() -> tuple[str, ...]:
-    """Names of the sets that come with the program."""
-    return tuple(_documents())
+    """Names of the sets that come with the program; a file is named after its set, `<host>_<tag>.yaml`."""
+    return tuple(sorted(path.stem for path in PARAMETER_SETS.glob("*.yaml")))
 
 
 def available_hosts() -> tuple[str, ...]:
     """Hosts that have a set."""
-    return tuple(dict.fromkeys(str(document["host"]) for document in _documents().values()))
+    return tuple(dict.fromkeys(_host_of(name) for name in available_sets()))
+
+
+def _host_of(name: str) -> str:
+    return name.rpartition("_")[0]
 
 
 def load_parameter_set(host_or_name: str | Path) -> ParameterSet:
@@ -54,11 +59,10 @@ def load_parameter_set(host_or_name: str | Path) -> ParameterSet:
 
 @functools.cache
 def _shipped(host_or_name: str) -> ParameterSet:
-    documents = _documents()
-    for name, document in documents.items():
-        if host_or_name == name or (document["host"] == host_or_name and document["default_for_host"]):
-            return _read_set(document, f"{name}.yaml")
-    known = [*available_hosts(), *documents]
+    for name in available_sets():
+        if host_or_name == name or (host_or_name == _host_of(name) and _document(name)["default_for_host"]):
+            return _read_set(_document(name), f"{name}.yaml")
+    known = [*available_hosts(), *available_sets()]
     folded = {name.lower(): name for name in known}
     near = difflib.get_close_matches(host_or_name.lower(), folded, n=1, cutoff=0.5)
     hint = f"Did you mean `{folded[near[0]]}`? " if near else ""
@@ -66,8 +70,8 @@ def _shipped(host_or_name: str) -> ParameterSet:
 
 
 @functools.cache
-def _documents() -> dict[str, dict[str, Any]]:
-    return {path.stem: _read_document(path) for path in sorted(PARAMETER_SETS.glob("*.yaml"))}
+def _document(name: str) -> dict[str, Any]:
+    return _read_document(PARAMETER_SETS / f"{name}.yaml")
 
 
 def _read_document(path: Path) -> dict[str, Any]:
