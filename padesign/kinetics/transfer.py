@@ -77,10 +77,15 @@ class Transfer:
         self.process, x, y, _ = self._between_cells(p.donor, p.acceptor)
         d, a = p.donor[self.process], p.acceptor[self.process]
         self.donor_cell, self.acceptor_cell = everywhere[d, x], everywhere[a, y]
-        self._donor_ion, self._acceptor_ion = d, a
-        self._slots = slot_of_cell[self.donor_cell] * n_slots + slot_of_cell[self.acceptor_cell]
+        slots = slot_of_cell[self.donor_cell] * n_slots + slot_of_cell[self.acceptor_cell]
+        # There may be millions of events, and every index array becomes a constant of the compiled program.
+        self._at_C6 = (slots * len(p) + self.process).astype(np.int32)
+        self._at_kernel = (self.donor_cell * self._n_cells + self.acceptor_cell).astype(np.int32)
+        self._at_kernel_back = (self.acceptor_cell * self._n_cells + self.donor_cell).astype(np.int32)
+        self._at_donors = (self.donor_cell * len(tables) + d).astype(np.int32)
+        self._at_acceptors = (self.acceptor_cell * len(tables) + a).astype(np.int32)
         self._hops = np.flatnonzero(p.exchange[self.process])
-        self._targets, self._sizes = self._places(x, y)
+        self._targets, self._sizes = self._places(x, y, d, a)
 
         # The law is asked once for each group of processes and pair of cells, in the exothermic direction.
         _, example = np.unique(p.group, return_index=True)
@@ -88,7 +93,8 @@ class Transfer:
         backward = p.group[p.reverse[self.process]]
         forward = starts[p.group[self.process]] + x * self._cell_counts[a] + y
         swapped = starts[backward] + y * self._cell_counts[d] + x
-        needed, self._asked = np.unique(np.where(p.exothermic[self.process], forward, swapped), return_inverse=True)
+        needed, asked = np.unique(np.where(p.exothermic[self.process], forward, swapped), return_inverse=True)
+        self._asked = asked.astype(np.int32)
         group, gx, gy = group[needed], gx[needed], gy[needed]
         asking = example[group]
         self._group, self._ask_donor, self._ask_acceptor = group, p.donor[asking], p.acceptor[asking]
@@ -105,10 +111,9 @@ class Transfer:
         across = self._cell_counts[acceptor][row]
         return row, within // across, within % across, starts
 
-    def _places(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _places(self, x: np.ndarray, y: np.ndarray, d: np.ndarray, a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Where an event adds to the donor's and to the acceptor's rates, all ions' arrays laid end to end; sizes."""
         p, n, levels = self.processes, self.process, self._levels
-        d, a = self._donor_ion, self._acceptor_ion
         unknowns = self._cell_counts * levels
         start = np.cumsum(unknowns) - unknowns
         total = int(unknowns.sum())
@@ -118,7 +123,7 @@ class Transfer:
         sees_donor = start[d] + x * levels[d] + p.donor_from[n]
         at_donor = ((x * levels[d] + p.donor_to[n]) * levels[d] + p.donor_from[n]) * total + sees_acceptor
         at_acceptor = ((y * levels[a] + p.acceptor_to[n]) * levels[a] + p.acceptor_from[n]) * total + sees_donor
-        return np.concatenate([base[d] + at_donor, base[a] + at_acceptor]), sizes
+        return np.concatenate([base[d] + at_donor, base[a] + at_acceptor]).astype(np.int32), sizes
 
     def rates(
         self, ions: Sequence[IonRates], values: Mapping[str, Array], temperature_K: Scalar, crowd: Crowd
@@ -126,12 +131,10 @@ class Transfer:
         """Rates of every event; `ions` and `values` carry a leading axis of hosts (slots)."""
         C6 = self._pair_constants(ions, values, temperature_K)
         factor = self._factors(ions, C6, crowd)
-        strength = C6.reshape(-1)[self._slots * len(self.processes) + self.process] * factor
-        strength *= self._present[self.process]
-        density, kernel, cells = crowd.density_nm3, crowd.kernel_per_nm3.reshape(-1), self._n_cells
-        x, y = self.donor_cell, self.acceptor_cell
-        donors = strength * kernel[x * cells + y] * density[y, self._acceptor_ion]
-        acceptors = strength * kernel[y * cells + x] * density[x, self._donor_ion]
+        strength = (C6 * self._present).reshape(-1)[self._at_C6] * factor
+        density, kernel = crowd.density_nm3.reshape(-1), crowd.kernel_per_nm3.reshape(-1)
+        donors = strength * kernel[self._at_kernel] * density[self._at_acceptors]
+        acceptors = strength * kernel[self._at_kernel_back] * density[self._at_donors]
         total = int((self._cell_counts * self._levels).sum())
         flat = jnp.zeros(int(self._sizes.sum())).at[self._targets].add(jnp.concatenate([donors, acceptors]))
         pieces = jnp.split(flat, np.cumsum(self._sizes)[:-1])
@@ -203,7 +206,7 @@ class Transfer:
             acceptor_migration_C6=hopping[slot_y, level_a],
         )
         factor = answer[self._asked]
-        x, y, ion = self.donor_cell[self._hops], self.acceptor_cell[self._hops], self._donor_ion[self._hops]
+        x, y, ion = self.donor_cell[self._hops], self.acceptor_cell[self._hops], p.donor[self.process[self._hops]]
         mean = 0.5 * (crowd.density_nm3[x, ion] + crowd.density_nm3[y, ion])
         return factor.at[self._hops].set(_hopping_factor(mean, crowd.nearest_distance_nm) * crowd.crossing[x, y])
 
