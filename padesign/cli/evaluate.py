@@ -21,6 +21,7 @@ from padesign.design.evaluate import Evaluation, evaluate_solution, solve_space,
 from padesign.design.problem import CONVERGED_WITHIN, Scene
 from padesign.design.space import DesignSpace
 from padesign.errors import InputError
+from padesign.kinetics.acceptors import ACCEPTOR
 from padesign.kinetics.particle_network import particle_model
 from padesign.parameters import ParameterSet
 
@@ -134,7 +135,7 @@ def _print(run: RunFile, result: Evaluation, sets: Sequence[ParameterSet]) -> No
     emit(f"threshold {number(threshold, 4)} kW/cm²" if threshold is not None else f"no threshold up to {reach} kW/cm²")
     if run.network is None:
         for ion, count in result.ions_per_particle.items():
-            if 0.0 < count < FEW_IONS:
+            if 0.0 < count < FEW_IONS and ion != ACCEPTOR:
                 emit(f"only {number(count, 2)} {ion} ions in a particle: mean populations say little about so few")
     edges = [band.transition for band in result.bands if band.S_at_window_edge]
     if edges:
@@ -144,6 +145,8 @@ def _print(run: RunFile, result: Evaluation, sets: Sequence[ParameterSet]) -> No
         model = particle_model(space.signature(build_scene(run).judge_cells_per_layer, dict(run.parameter_sets)))
         for text in [*level_lines(run, model), *inert_line(space)]:
             emit(text)
+    if run.excitation.also:
+        emit("other beams stay on: the threshold still supposes every ion in its ground state, which they may prevent")
     for text in result.notes:
         emit(text)
     if result.bistable:

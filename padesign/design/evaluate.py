@@ -125,6 +125,10 @@ def evaluate_solution(
             )
         )
     exists = bool(threshold.exists)
+    lowest = float(threshold_limits(solution.log_irradiance_min, solution.log_irradiance_max)[0])
+    notes = ()
+    if exists and float(threshold.log_irradiance) <= lowest + 1e-6:
+        exists, notes = False, ("no threshold: the system is unstable already without the swept beam",)
     valid = np.asarray(trace.valid)
     return Evaluation(
         "ok",
@@ -136,6 +140,7 @@ def evaluate_solution(
         tuple(results),
         {band.label: curve_columns(solution, band.label) for band in bands},
         float(np.max(np.asarray(trace.residual)[valid])),
+        notes,
     )
 
 

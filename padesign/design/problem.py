@@ -6,6 +6,7 @@ that grid and on a finer one, both with finer powers. Choices, hosts, bounds and
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 from collections.abc import Mapping, Sequence
@@ -301,6 +302,9 @@ class Problem:
             "wavelength_nm": self.space.wavelength_nm(choice),
             "temperature_K": self.scene.temperature_K,
             "interface_mixing_nm": self.space.interface_mixing_nm,
+            "beams": [{"wavelength_nm": nm, "irradiance_kW_per_cm2": power} for nm, power in self.scene.beams],
+            "surroundings": dataclasses.asdict(self.scene.surroundings),
+            "processes_by_hand": [*self.scene.add_processes, *self.scene.replace_processes],
         }
 
     def curve(self, solution: Solution) -> dict[str, list[float]]:

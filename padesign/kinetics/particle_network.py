@@ -185,7 +185,15 @@ class ParticleModel:
         density = mixed_density(nominal, outer_layer, inner, outer, geometry.interface_mixing_nm)
         density = jnp.where(self._may_hold, jnp.maximum(density, 0.0), 0.0)  # rounding leaves -1e-12 in far tails
         density = _conserved(density, volume, volume_of_layer @ nominal)
-        r_min = jnp.mean(values["host.nearest_distance_nm"][self._slot_of_layer])
+        ions = volume_of_layer * nominal.sum(axis=1)
+        total = jnp.sum(ions)
+        share = jnp.where(total > 0.0, ions / jnp.where(total > 0.0, total, 1.0), 1.0 / len(self._slot_of_layer))
+
+        def of_ions(name: str) -> Array:
+            """One number for the whole particle: the mean over its ions."""
+            return share @ values[name][self._slot_of_layer]
+
+        r_min = of_ions("host.nearest_distance_nm")
         kernel = cell_mean_kernel_per_nm3(inner, outer, r_min)
         crowd = Crowd(density, kernel, r_min, migration_crossing(kernel, inner, outer, r_min))
 
@@ -202,7 +210,7 @@ class ParticleModel:
 
         rates = jax.vmap(in_host)(values)
         transfer = self.transfer.rates(rates, values, conditions.temperature_K, crowd)
-        closest = jnp.mean(values["surface.closest_approach_nm"][self._slot_of_layer])
+        closest = of_ions("surface.closest_approach_nm")
         reach = surface_kernel_nm4(inner, outer, outer_layer[-1], closest)
         dark, pump, radiative, surface, multiphonon = [], [], [], [], []
         for ion, one in zip(self.tables, rates, strict=True):

@@ -486,7 +486,6 @@ def test_populations_do_not_change_when_a_layer_is_written_as_two() -> None:
         assert steady_state(parts.network, power) == pytest.approx(expected, rel=1e-9, abs=0.0)
 
 
-@pytest.mark.xfail(reason="the nearest distance of all cells is the plain mean over the layers, also over inert ones")
 def test_an_inert_shell_in_another_host_may_be_written_as_two() -> None:
     """Nor does it matter that the nearest distance of ions is another one where no active ion is."""
     other = values() | {"host.nearest_distance_nm": jnp.asarray(0.3727)}
