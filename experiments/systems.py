@@ -164,6 +164,9 @@ def page(rows: list[Row]) -> str:
     )
     lines += ["Thresholds are in kW/cm^2.\n", f"| {head} |", "|" + "---|" * (head.count("|") + 1)]
     lines += [f"| {' | '.join(cells(row))} |" for row in rows]
+    missing = sorted({path.stem for path in FOLDER.glob("*.yaml")} - {row.run.name for row in rows})
+    if missing:
+        lines.append(f"\nNot computed when this page was written: {', '.join(missing)}.")
     lines += [REASONS, "## Systems left out\n", *(f"* {name}: {why}." for name, why in LEFT_OUT.items())]
     return "\n".join(lines) + "\n"
 
