@@ -1,6 +1,6 @@
 """padesign: inverse design of photon-avalanche nanoparticles.
 
-Importing this package settles four process-wide choices, before JAX is imported and without importing it:
+Importing this package settles five process-wide choices, before JAX is imported and without importing it:
 
 * **float64 everywhere** (`JAX_ENABLE_X64=1`). Populations span forty decades; float32 answers would be wrong.
 * **a compile cache on disk** (`JAX_COMPILATION_CACHE_DIR`, by default `$XDG_CACHE_HOME/padesign/jax` or
@@ -8,6 +8,9 @@ Importing this package settles four process-wide choices, before JAX is imported
   the instruction set of the machine, so a home folder may be shared. `JAX_ENABLE_COMPILATION_CACHE=0` turns it off.
 * **the older code generator of XLA on CPUs** (`--xla_cpu_use_fusion_emitters=false` in `XLA_FLAGS`, with jaxlib 0.10,
   which has the choice): it compiles a power curve with its gradient in 60 % of the time; the programs are as fast.
+* **one thread for linear algebra** (`OPENBLAS_NUM_THREADS=1`). The matrices have a few hundred rows at most; threads
+  that share one of them wait for each other, and on a machine that does something else as well a solve takes twenty
+  times as long.
 * **no host callbacks in compiled code** (`EQX_ON_ERROR=nan`). JAX refuses to cache a program that can call back into
   Python, and equinox's runtime errors do; padesign reads the outcome of every solve as a value instead.
 
@@ -50,6 +53,7 @@ def _jaxlib_is(release: str) -> bool:
 def _set_defaults() -> None:
     """Put the defaults into the environment, where JAX and equinox read them on import."""
     os.environ.setdefault("EQX_ON_ERROR", "nan")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("JAX_ENABLE_X64", "1")
     flags = os.environ.get("XLA_FLAGS", "")
     # XLA ends the process when it meets a flag that it does not know.

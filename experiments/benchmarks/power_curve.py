@@ -21,6 +21,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
+import numpy as np
+from scipy.integrate import solve_ivp
+
+from experiments.benchmarks.systems import BAND, system
+from padesign.kinetics.light import EmittingNetwork, find_band
+from padesign.kinetics.particle_network import Conditions, Geometry, Signature, particle_model
+from padesign.observables.solution import solve
+from padesign.programs import Program, program
+from padesign.solve.continuation import Trace
+from padesign.solve.steady import pump_off_equilibrium
+
 RESULTS = Path(__file__).parents[1] / "results" / "power_curve.md"
 BARS_ms = {"12 unknowns": 10.0, "90 unknowns": 60.0, "220 unknowns": 400.0}
 SCIPY_POWERS = 40
@@ -28,32 +40,45 @@ SCIPY_TIMED = {"12 unknowns": 40, "90 unknowns": 8, "220 unknowns": 2}
 """Powers that are really integrated for the timing; the time is scaled to 40."""
 DIFFRAX_TIMED = {"12 unknowns"}
 """Systems whose curve is also found with diffrax; larger ones take minutes."""
-ONE_CORE = {"OMP_NUM_THREADS": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"}
+ONE_CORE = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+
+
+@program()
+def _curve(light: EmittingNetwork) -> Trace:
+    return solve(light, 1.0, 100.0).trace
+
+
+@program()
+def _settled_curve(light: EmittingNetwork) -> Trace:
+    return solve(light, 1.0, 100.0, method="diffrax").trace
+
+
+def _build(signature: Signature, geometry: Geometry, values: dict, conditions: Conditions) -> EmittingNetwork:
+    return particle_model(signature).build(geometry, (values,), conditions)[0]
+
+
+_network = Program(_build, (0,))
+
+
+@program(static_argnums=0)
+def _value_and_gradient(
+    signature: Signature, geometry: Geometry, values: dict, conditions: Conditions
+) -> tuple[jax.Array, Geometry]:
+    def value(geometry: Geometry) -> jax.Array:
+        light = _build(signature, geometry, values, conditions)
+        return solve(light, 1.0, 100.0).steepest_window(find_band(light.levels, BAND), 0.05).value
+
+    return jax.value_and_grad(value)(geometry)
 
 
 def _programs(name: str) -> tuple[Callable, Callable, tuple]:
-    import jax
-
-    from experiments.benchmarks.systems import BAND, system
-    from padesign.kinetics.light import find_band
-    from padesign.observables.solution import solve
-
+    """Curve and value with gradient of a system, and what each is called with."""
     it = system(name)
-
-    def curve(light: object) -> object:
-        return solve(light, 1.0, 100.0).trace  # type: ignore[arg-type]
-
-    def value(geometry: object) -> object:
-        light, _ = it.model.build(geometry, (it.values,), it.conditions)  # type: ignore[arg-type]
-        return solve(light, 1.0, 100.0).steepest_window(find_band(light.levels, BAND), 0.05).value
-
-    light = jax.jit(lambda g: it.model.build(g, (it.values,), it.conditions)[0])(it.geometry)
-    return jax.jit(curve), jax.jit(jax.value_and_grad(value)), (light, it.geometry)
+    numbers = it.geometry, it.values, it.conditions
+    return _curve, lambda all_: _value_and_gradient(it.signature, *all_), (_network(it.signature, *numbers), numbers)
 
 
 def _median_s(function: Callable, argument: object, repeats: int) -> float:
-    import jax
-
     times = []
     jax.block_until_ready(function(argument))
     for _ in range(repeats):
@@ -65,8 +90,6 @@ def _median_s(function: Callable, argument: object, repeats: int) -> float:
 
 def _compile_s(name: str) -> dict[str, float]:
     """Seconds from the first call to the first result, less a warm call, in this process."""
-    import jax
-
     curve, value, (light, geometry) = _programs(name)
     seconds = {}
     for label, function, argument in (("curve", curve, light), ("value and gradient", value, geometry)):
@@ -79,27 +102,14 @@ def _compile_s(name: str) -> dict[str, float]:
 
 def _settled_s(name: str, light: Any) -> float | None:
     """The same curve with `steady_state: diffrax`: 96 powers, each integrated until nothing changes."""
-    import jax
-
-    if name not in DIFFRAX_TIMED:
-        return None
-
-    from padesign.observables.solution import solve
-
-    return _median_s(jax.jit(lambda it: solve(it, 1.0, 100.0, method="diffrax").trace), light, 1)
+    return _median_s(_settled_curve, light, 1) if name in DIFFRAX_TIMED else None
 
 
 def _scipy_s(name: str, method: str) -> float:
-    import jax
-    import numpy as np
-    from scipy.integrate import solve_ivp
-
     _, _, (light, _) = _programs(name)
     network = light.network
     field = jax.jit(lambda p, power: network.derivative_per_s(p, power))
     jacobian = jax.jit(jax.jacfwd(lambda p, power: network.derivative_per_s(p, power)))
-    from padesign.solve.steady import pump_off_equilibrium
-
     start_state = np.asarray(pump_off_equilibrium(network))
     powers = np.geomspace(1e3, 1e5, SCIPY_TIMED[name])
     field(start_state, 1.0)
@@ -119,7 +129,7 @@ def _scipy_s(name: str, method: str) -> float:
 
 
 def _in_fresh_process(name: str, cache: str | None) -> dict[str, float]:
-    environment = {key: value for key, value in os.environ.items() if key not in ONE_CORE}
+    environment = {**os.environ, "XLA_FLAGS": os.environ["XLA_FLAGS"].replace(ONE_CORE, "").strip()}
     environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
     environment["JAX_ENABLE_COMPILATION_CACHE"] = "false" if cache is None else "true"
     if cache is not None:
@@ -177,15 +187,10 @@ def table() -> str:
 def main() -> None:
     """Print and write the table, or measure the compile times of one system in this process."""
     if len(sys.argv) == 3 and sys.argv[1] == "--compile":
-        import padesign
-
         os.sched_setaffinity(0, range(os.cpu_count() or 1))
         print(json.dumps(_compile_s(sys.argv[2])))
         return
-    import padesign  # noqa: F401
-
-    os.environ["XLA_FLAGS"] = f"{os.environ['XLA_FLAGS']} {ONE_CORE['XLA_FLAGS']}"
-    os.environ["OMP_NUM_THREADS"] = ONE_CORE["OMP_NUM_THREADS"]
+    os.environ["XLA_FLAGS"] = f"{os.environ['XLA_FLAGS']} {ONE_CORE}"
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
     text = f"Power curves warm on one core, compile times on {os.cpu_count()} cores, commit {commit}\n\n{table()}\n"
     RESULTS.parent.mkdir(exist_ok=True)

@@ -184,7 +184,7 @@ def in_fresh_processes(position: int) -> Cost:
         environment = os.environ | {"JAX_ENABLE_COMPILATION_CACHE": "false"}
         if how == "--warm":
             flags = environment.get("XLA_FLAGS", "")
-            environment |= ONE_CORE | {"XLA_FLAGS": f"{flags} {ONE_CORE['XLA_FLAGS']}".strip()}
+            environment |= {"XLA_FLAGS": f"{flags} {ONE_CORE}".strip()}
         command = [sys.executable, "-m", "experiments.benchmarks.scale", how, str(position)]
         printed = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
         return Cost(**json.loads(printed.splitlines()[-1]))

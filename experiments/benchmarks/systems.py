@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from padesign.kinetics.particle_network import Conditions, Geometry, ParticleModel, Signature, particle_model
+from padesign.kinetics.particle_network import Conditions, Geometry, Signature
 from padesign.parameters import load_parameter_set
 
 HOST = "beta-NaYF4"
@@ -14,10 +14,9 @@ BAND = "Tm:3H4 -> Tm:3H6"
 
 
 class System(NamedTuple):
-    """A model and the numbers to build it with."""
+    """What a particle is made of, and the numbers to build it with."""
 
-    name: str
-    model: ParticleModel
+    signature: Signature
     geometry: Geometry
     values: dict
     conditions: Conditions
@@ -30,9 +29,7 @@ def system(name: str) -> System:
     values = {key: jnp.asarray(value, dtype=float) for key, value in load_parameter_set(HOST).values.items()}
     thickness = jnp.array([8.5, 5.6]) if len(cells) == 2 else jnp.array([8.5, 3.0, 5.6])
     geometry = Geometry(thickness, jnp.array(fraction), jnp.asarray(0.5))
-    return System(
-        name, particle_model(signature), geometry, values, Conditions(jnp.asarray(1064.0), jnp.asarray(295.0))
-    )
+    return System(signature, geometry, values, Conditions(jnp.asarray(1064.0), jnp.asarray(295.0)))
 
 
 _SHELL = [[0.0, 0.08], [0.2, 0.02], [0.0, 0.0]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -33,6 +32,7 @@ from padesign.observables.solution import (
     threshold_limits,
 )
 from padesign.parameters import load_parameter_set
+from padesign.programs import program
 from padesign.solve.continuation import Outcome
 from padesign.solve.stability import Threshold, find_threshold
 
@@ -77,7 +77,7 @@ class Evaluation:
         return asdict(self)
 
 
-@functools.partial(jax.jit, static_argnums=(1, 2))
+@program(static_argnums=(1, 2))
 def _measure(
     solution: Solution, bands: tuple[Band, ...], window_decades: float
 ) -> tuple[Steepest, WindowSlope, jax.Array, Threshold]:
@@ -180,7 +180,7 @@ def threshold_kW_per_cm2(
     return float(np.exp(found.log_irradiance) / 1e3) if bool(found.exists) else None
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
+@program(static_argnums=(0, 1))
 def _threshold(
     signature: Signature, scene: Scene, geometry: Geometry, hosts: Hosts, conditions: Conditions
 ) -> Threshold:
@@ -190,7 +190,7 @@ def _threshold(
     return find_threshold(light.network, nothing, *threshold_limits(low, high))
 
 
-@functools.partial(jax.jit, static_argnums=(2,))
+@program(static_argnums=(2,))
 def _solve_light(light: EmittingNetwork, window: tuple[float, float], method: SteadyStateMethod) -> Solution:
     return solve(light, window[0], window[1], method=method, coarseness=JUDGE_COARSENESS)
 

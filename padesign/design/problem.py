@@ -7,7 +7,6 @@ that grid and on a finer one, both with finer powers. Choices, hosts, bounds and
 from __future__ import annotations
 
 import dataclasses
-import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from padesign.observables.solution import Solution, SteadyStateMethod, solve
 from padesign.parameters import load_parameter_set
 from padesign.particle.layers import Particle
 from padesign.particle.surroundings import BULK, Surroundings
+from padesign.programs import program
 from padesign.solve.continuation import Outcome
 from padesign.types import ScalarLike
 
@@ -108,7 +108,7 @@ def solve_particle(
     return solve(light, low, high, method=scene.method, coarseness=coarseness)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+@program(static_argnums=(0, 1, 2))
 def _loss_and_gradient(
     signature: Signature,
     scene: Scene,
@@ -126,7 +126,7 @@ def _loss_and_gradient(
     return jax.value_and_grad(loss)(z)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+@program(static_argnums=(0, 1, 2))
 def _judge(
     signature: Signature,
     scene: Scene,
@@ -139,7 +139,7 @@ def _judge(
     return objective.judge(solution), solution
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
+@program(static_argnums=(0, 1))
 def solved(signature: Signature, scene: Scene, geometry: Geometry, hosts: Hosts, conditions: Conditions) -> Solution:
     """The solved power curve on the judging grid of powers, compiled once per signature."""
     return solve_particle(signature, geometry, hosts, conditions, scene, JUDGE_COARSENESS)

@@ -58,6 +58,10 @@ class Signature:
     without: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = ()
     """Computed processes of two ions that are left out, (levels before, levels after)."""
 
+    def program_key(self) -> tuple[str, ...]:
+        """What the names of the sets stand for: digests of their files."""
+        return tuple(load_parameter_set(name).digest for name in self.nominal_sets)
+
 
 class Geometry(eqx.Module):
     """Numbers of a particle: `thickness_nm` (layers,), `fraction` (layers, ions) of cation sites, interface width."""

@@ -18,7 +18,7 @@ AT_MOST = 4
 
 
 def compiled() -> int:
-    return sum(function._cache_size() for function in (programs._loss_and_gradient, programs._judge, programs.solved))
+    return sum(function.count for function in (programs._loss_and_gradient, programs._judge, programs.solved))
 
 
 def test_the_quickstart_and_its_reference_compile_at_most_four_programs() -> None:

@@ -223,11 +223,11 @@ def test_a_sweep_compiles_one_program_and_its_middle_point_is_the_design_itself(
 
     (tmp_path / "p.yaml").write_text(PARTICLE)
     alone = parsed(call("evaluate", "p.yaml", "--json"))
-    before = solved._cache_size()
+    before = solved.count
     variables = ["--vary", "particle.layers.core.dopants_mol_percent.Tm=6:10:3", "--vary", "temperature_K=285:305:3"]
     done = call("sweep", "p.yaml", *variables, "--out", "out")
     assert done.exit_code == 0, done.stderr
-    assert solved._cache_size() == before
+    assert solved.count == before
     lines = (tmp_path / "out" / "sweep.csv").read_text().splitlines()
     rows = [dict(zip(lines[0].split(","), line.split(","), strict=True)) for line in lines[1:]]
     assert len(rows) == 9
