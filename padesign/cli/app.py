@@ -127,6 +127,21 @@ def ui(
 
 @app.command()
 @guarded
+def explore(
+    file: RunFileArgument,
+    set_: Set = None,
+    port: Annotated[
+        int | None, typer.Option("--port", min=1, max=65535, help="Default: 5000, or the next free.")
+    ] = None,
+) -> int:
+    """Move sizes and concentrations by sliders and see the curves follow, in a browser on this machine."""
+    from padesign.cli.explore import explore
+
+    return explore(file, set_ or [], port)
+
+
+@app.command()
+@guarded
 def recipe(
     source: Annotated[
         Path, typer.Argument(metavar="RUN|FILE", help="A run folder, or a run file without free values.")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from padesign import __version__
+from padesign.cli.campaign_page import campaign_page, recipe_of
 from padesign.cli.console import finite
 from padesign.cli.definitions import hosts_of, set_line, set_record, sets_of
 from padesign.cli.designs import Row, distinct_best, particle_of, record
@@ -25,6 +26,7 @@ from padesign.design.problem import Problem
 from padesign.design.trial import Candidate
 from padesign.errors import InputError
 from padesign.particle.layers import Particle
+from padesign.report.html import picture
 from padesign.search import CampaignResult, RunFolder
 from padesign.search.runfolder import write_json, write_text
 
@@ -66,8 +68,12 @@ class Report:
         self._write_comparison()
         self._write_summary(result)
         sets = sets_of(self._run, hosts_of(self._run))
-        text = report_page(self._run, result, self.rows, self._problem.objective, sets, sorted(self._files))
-        self._add(self._folder.path / "report.md", text)
+        objective, files = self._problem.objective, sorted(self._files)
+        self._add(self._folder.path / "report.md", report_page(self._run, result, self.rows, objective, sets, files))
+        recipes = {row.label: recipe_of(row, files) for row in self.rows}
+        pictures = {row.label: picture(path) for row, path in self._cross_sections()}
+        text = campaign_page(self._run, result, self.rows, objective, sets, self._folder, pictures, recipes)
+        self._add(self._folder.path / "report.html", text)
         return self._files
 
     def _judged(self, reference: Reference, wavelength_nm: float) -> Row:
@@ -116,14 +122,19 @@ class Report:
             marks = {row.label: row.candidate.metrics for row in drawn}
             for path in power_curve_figure(curves, marks, self._band(), folder / "power_curves"):
                 self._add(path)
-        for row in self.rows:
-            if not row.particle.layers:
-                continue
-            k = self.rows.index(row) + 1
-            name = f"design_{k:02d}_trial_{row.trial:04d}" if row.trial is not None else f"reference_{row.label}"
-            for path in particle_figure(row.particle, folder / name):
-                self._add(path)
+        for row, path in self._cross_sections():
+            for file in particle_figure(row.particle, path):
+                self._add(file)
         self._write_history(result)
+
+    def _cross_sections(self) -> list[tuple[Row, Path]]:
+        """Every row that has a particle, and the picture of it."""
+        found = []
+        for k, row in enumerate(self.rows, start=1):
+            name = f"design_{k:02d}_trial_{row.trial:04d}" if row.trial is not None else f"reference_{row.label}"
+            if row.particle.layers:
+                found.append((row, self._folder.figures / f"{name}.svg"))
+        return found
 
     def _write_history(self, result: CampaignResult) -> None:
         from padesign.report.figures import history_figure

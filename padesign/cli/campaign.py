@@ -120,7 +120,7 @@ def _conduct(run: RunFile, problem: Problem, folder: RunFolder, quiet: bool) -> 
         return INTERRUPTED
     _print(result, report.rows, calibration_note(sets), problem)
     emit(
-        f"everything is in {shown(folder.path)}; begin with report.md"
+        f"everything is in {shown(folder.path)}; begin with report.html"
         if report.rows
         else f"kept in {shown(folder.path)}"
     )

@@ -12,8 +12,9 @@ from padesign.design.objective import AbstractObjective
 from padesign.parameters import ParameterSet
 from padesign.search import CampaignResult
 
-_FILES = {
-    "report.md": "this page",
+FILES = {
+    "report.html": "the report to look at: one page with interactive figures, needs no network",
+    "report.md": "the same as text",
     "config.yaml": "the run file as it was given",
     "resolved.json": "the same with every default written out",
     "designs.csv": "every trial, best first",
@@ -73,7 +74,7 @@ def report_page(
         parts += [f"* {line}" for line in assumptions(rows[0].particle, own, run.temperature_K)]
     parts += ["", "## Parameter sets", ""]
     parts += [f"* {one.name} ({one.host}), sha256 {one.digest}. {one.validity}" for one in sets]
-    parts += ["", "## Files", "", *(f"* `{name}`: {what}" for name, what in _FILES.items()), ""]
+    parts += ["", "## Files", "", *(f"* `{name}`: {what}" for name, what in FILES.items()), ""]
     parts += [f"padesign {__version__}", ""]
     return "\n".join(parts)
 

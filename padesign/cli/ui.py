@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,12 +18,11 @@ from padesign.cli.campaign import read_run
 from padesign.cli.console import clean, emit, say, shown
 from padesign.cli.files import newest_run
 from padesign.cli.guard import UNEXPECTED
+from padesign.cli.ports import HOST, free_port
 from padesign.errors import InputError
 from padesign.search import RunFolder
 
-_HOST = "127.0.0.1"
 _PATIENCE_s = 90.0
-_FIRST_PORT = 5000
 
 
 def serve(path: Path | None, port: int | None) -> int:
@@ -37,15 +35,15 @@ def serve(path: Path | None, port: int | None) -> int:
         return 0
     if not run.tracking.enabled or (run.tracking.uri is None and not (folder.path / "mlflow.db").is_file()):
         raise InputError(
-            f"{shown(folder.path)} has no MLflow record", cure="see report.md and designs.csv in that folder"
+            f"{shown(folder.path)} has no MLflow record", cure="see report.html and designs.csv in that folder"
         )
     if importlib.util.find_spec("mlflow") is None or importlib.util.find_spec("flask") is None:
         raise InputError(
             "the dashboard needs the full mlflow package, and only its small part is installed",
             cure='pip install "padesign[ui]", or `make setup` in the source tree',
         )
-    chosen = _free_port(port)
-    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", _HOST, "--port", str(chosen)]
+    chosen = free_port(port)
+    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", HOST, "--port", str(chosen)]
     command += ["--backend-store-uri", uri, "--default-artifact-root", (folder.path / "mlartifacts").as_uri()]
     environment = os.environ | {
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
@@ -57,7 +55,7 @@ def serve(path: Path | None, port: int | None) -> int:
     with tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
         try:
-            address = f"http://{_HOST}:{chosen}"
+            address = f"http://{HOST}:{chosen}"
             if not _answers(server, address):
                 say(clean(f"the dashboard did not start:\n{_last_lines(log)}"))
                 return UNEXPECTED
@@ -77,20 +75,6 @@ def serve(path: Path | None, port: int | None) -> int:
 
 def _interrupt(signum: int, frame: Any) -> None:
     raise KeyboardInterrupt
-
-
-def _free_port(asked: int | None) -> int:
-    for port in [asked] if asked is not None else range(_FIRST_PORT, _FIRST_PORT + 50):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((_HOST, port))
-            except OSError:
-                continue
-            return port
-    if asked is not None:
-        raise InputError(f"port {asked} is in use", cure="choose another one, or leave --port out")
-    raise InputError("no port from 5000 to 5049 is free", cure="choose one with --port")
 
 
 def _answers(server: subprocess.Popen[bytes], address: str) -> bool:

@@ -103,7 +103,13 @@ def test_a_run_leaves_everything_a_chemist_needs_and_can_be_extended(here: Path)
         ((parent,),) = database.execute("SELECT run_uuid FROM runs WHERE name = ?", (folder.name,)).fetchall()
         assert database.execute("SELECT count(*) FROM runs").fetchone() == (3,)
     kept = folder / "mlartifacts" / parent / "artifacts"
-    for name in ("report.md", "comparison.csv", "figures/power_curves.svg", f"recipes/{recipes[2].name}"):
+    for name in (
+        "report.html",
+        "report.md",
+        "comparison.csv",
+        "figures/power_curves.svg",
+        f"recipes/{recipes[2].name}",
+    ):
         assert (kept / name).read_bytes() == (folder / name).read_bytes()
     assert strict(kept / "summary.json") == summary
 
