@@ -8,9 +8,8 @@ from typing import ClassVar, final
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
 
-from padesign.design.objective import AbstractObjective, Verdict, shortfall
+from padesign.design.objective import AbstractObjective, Verdict, outside_window, shortfall
 from padesign.errors import InputError
 from padesign.observables.colour import (
     Chromaticity,
@@ -128,14 +127,7 @@ class Colour(AbstractObjective):
             )
         if not visible_labels(solution.light):
             return "no ion of this system emits between 380 and 780 nm, so it has no colour; add one that does"
-        low, high = (float(np.exp(end)) / 1e3 for end in (solution.log_irradiance_min, solution.log_irradiance_max))
-        at = self.at_irradiance_kW_per_cm2
-        if not low * (1.0 - 1e-9) <= at <= high * (1.0 + 1e-9):
-            return (
-                f"`at_irradiance_kW_per_cm2` is {at:g}, outside the power window from {low:g} to {high:g} kW/cm^2; "
-                "choose one inside or widen the window"
-            )
-        return ""
+        return outside_window(solution, self.at_irradiance_kW_per_cm2)
 
     def _seen(self, solution: Solution) -> tuple[Chromaticity, Scalar]:
         lines, residual = lines_on_sweep(solution, math.log(self.at_irradiance_kW_per_cm2 * 1e3))

@@ -176,6 +176,20 @@ def evaluate(
 
 @app.command()
 @guarded
+def characterise(
+    file: RunFileArgument,
+    set_: Set = None,
+    json: Json = False,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Write figures and CSV here.")] = None,
+) -> int:
+    """All that an experiment reads off one design: thresholds by every convention, gain, image, spectrum and more."""
+    from padesign.cli.characterise import characterise
+
+    return characterise(file, set_ or [], json, out)
+
+
+@app.command()
+@guarded
 def sweep(
     file: RunFileArgument,
     vary: Annotated[

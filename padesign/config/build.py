@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 
 from padesign.config import schema
+from padesign.config.quantity import Path
 from padesign.config.values import Choice as ChoiceSpec
 from padesign.config.values import Range
 from padesign.design.objective import AbstractObjective
@@ -111,30 +113,51 @@ def build_objective(run: schema.RunFile) -> AbstractObjective:
     """The objective by name from the installed ones (entry points `padesign.objectives`)."""
     spec = run.objective
     if spec is None:
-        raise InputError("this run file has no `objective`", cure="add one: nonlinearity, threshold or colour")
+        raise InputError("this run file has no `objective`", cure="add one, for instance nonlinearity or threshold")
+    if not isinstance(spec, schema.Composite):
+        return _objective(run, spec, ("objective",))
+    parts, named = [], Counter[str]()
+    for k, part in enumerate(spec.parts):
+        one = _objective(run, part.objective, ("objective", "parts", k, "objective"))
+        named[one.name] += 1
+        label = one.name if named[one.name] == 1 else f"{one.name}_{named[one.name]}"
+        parts.append({"label": label, "objective": one, **part.model_dump(exclude={"objective"})})
+    return _installed("composite", {"parts": parts}, ("objective",))
+
+
+def _objective(run: schema.RunFile, spec: object, path: Path) -> AbstractObjective:
+    """One objective that stands for itself."""
     if isinstance(spec, schema.Custom):
-        name, options = spec.name, dict(spec.options)
-    else:
-        name = spec.kind
-        options = {key: value for key, value in spec.model_dump(exclude={"kind"}).items() if value is not None}
-    if name == "threshold" and "emission" not in options:
+        return _installed(spec.name, dict(spec.options), (*path, "name"))
+    kind: str = spec.kind  # type: ignore[attr-defined]
+    plain = spec.model_dump(exclude={"kind"})  # type: ignore[attr-defined]
+    options = {key: value for key, value in plain.items() if value is not None}
+    if isinstance(spec, schema.Threshold) and "emission" not in options:
         options["emission"] = (run.emission or (None,))[0]
         if options["emission"] is None:
             raise InputError(
                 "the threshold objective needs a band to report S and brightness of",
                 cure='add `emission: "Tm:3H4 -> Tm:3H6"` to the objective',
-                path=("objective",),
+                path=path,
             )
+    if isinstance(spec, schema.Resolution):
+        if isinstance(run.excitation.wavelength_nm, ChoiceSpec):
+            raise InputError("a resolution needs one laser", cure="give `wavelength_nm` one number", path=path)
+        options["wavelength_nm"] = float(run.excitation.wavelength_nm)
+    return _installed(kind, options, path)
+
+
+def _installed(name: str, options: dict[str, object], path: Path) -> AbstractObjective:
     points = {point.name: point for point in entry_points(group=OBJECTIVE_GROUP)}
     if name not in points:
         cure = f"installed: {', '.join(points) or 'none; install padesign itself (make setup)'}"
-        raise InputError(f"there is no objective `{name}`", cure=cure, path=("objective", "name"))
+        raise InputError(f"there is no objective `{name}`", cure=cure, path=path)
     try:
         return points[name].load().from_options(options)
     except ImportError as error:
-        raise InputError(f"objective `{name}` cannot be loaded: {error}", path=("objective",)) from error
+        raise InputError(f"objective `{name}` cannot be loaded: {error}", path=path) from error
     except TypeError as error:
-        raise InputError(f"objective `{name}` does not take these options: {error}", path=("objective",)) from error
+        raise InputError(f"objective `{name}` does not take these options: {error}", path=path) from error
 
 
 def build_problem(run: schema.RunFile) -> Problem:

@@ -210,9 +210,10 @@ def _emission_problems(run: RunFile) -> Iterable[Problem]:
     named: list[tuple[Path, str]] = [(("emission", i), text) for i, text in enumerate(run.emission or ())]
     if run.network is not None:
         named += [(("network", "emission", i), text) for i, text in enumerate(run.network.emission or ())]
-    wanted = getattr(run.objective, "emission", None)
-    if wanted is not None:
-        named.append((("objective", "emission"), wanted))
+    for path, spec in _objectives(run):
+        wanted = getattr(spec, "emission", None)
+        if wanted is not None:
+            named.append(((*path, "emission"), wanted))
     if run.emission == ():
         yield Problem(("emission",), "is empty", "list transitions, or remove the key and let the program choose")
     for i, (path, text) in enumerate(named):
@@ -256,16 +257,30 @@ def _level_problems(run: RunFile, path: Path, ion: str, upper: str, lower: str) 
         yield Problem(path, what, "raise `particle.max_level_cm1`, or choose a lower level")
 
 
+def _objectives(run: RunFile) -> Iterable[tuple[Path, object]]:
+    """Every objective that stands for itself, with its place in the file."""
+    if run.objective is None:
+        return
+    parts = getattr(run.objective, "parts", None)
+    if parts is None:
+        yield ("objective",), run.objective
+        return
+    for k, part in enumerate(parts):
+        yield ("objective", "parts", k, "objective"), part.objective
+
+
 def _objective_problems(run: RunFile) -> Iterable[Problem]:
     low, high = run.excitation.irradiance_window_kW_per_cm2
-    at = getattr(run.objective, "at_irradiance_kW_per_cm2", None)
-    if at is not None and not low * (1.0 - 1e-9) <= at <= high * (1.0 + 1e-9):
-        what = f"is {at:g}, outside the excitation's window {low:.4g} to {high:.4g} kW/cm^2"
-        yield Problem(("objective", "at_irradiance_kW_per_cm2"), what, "move it into the window, or widen the window")
-    most = getattr(run.objective, "max_irradiance_kW_per_cm2", None)
-    if most is not None and most < low:
-        what = f"is {most:g}, below the excitation's whole window {low:.4g} to {high:.4g} kW/cm^2"
-        yield Problem(("objective", "max_irradiance_kW_per_cm2"), what, "raise it, or begin the window lower")
+    for path, spec in _objectives(run):
+        for key in ("at_irradiance_kW_per_cm2", "from_irradiance_kW_per_cm2", "to_irradiance_kW_per_cm2"):
+            at = getattr(spec, key, None)
+            if at is not None and not low * (1.0 - 1e-9) <= at <= high * (1.0 + 1e-9):
+                what = f"is {at:g}, outside the excitation's window {low:.4g} to {high:.4g} kW/cm^2"
+                yield Problem((*path, key), what, "move it into the window, or widen the window")
+        most = getattr(spec, "max_irradiance_kW_per_cm2", None)
+        if most is not None and most < low:
+            what = f"is {most:g}, below the excitation's whole window {low:.4g} to {high:.4g} kW/cm^2"
+            yield Problem((*path, "max_irradiance_kW_per_cm2"), what, "raise it, or begin the window lower")
 
 
 def _parameter_set_problems(run: RunFile) -> Iterable[Problem]:

@@ -43,6 +43,9 @@ def spot_irradiance_kW_per_cm2(power_mW: float, spot_fwhm_um: float) -> float:
     return 1e-3 * watts * 4.0 * math.log(2.0) / (math.pi * width_cm**2)
 
 
+Aperture = Annotated[float, Quantity("", 0.05, 2.0)]
+
+
 class Shelf(Closed):
     """What the laboratory has; a design may use nothing else. An entry that is left out does not limit."""
 
@@ -307,12 +310,106 @@ class Colour(Closed):
         return self
 
 
+class Gain(Closed):
+    """Largest avalanche gain I(2P)/I(P)."""
+
+    kind: Literal["gain"]
+    emission: Transition
+    min_photons_per_s: PhotonRate | None = None
+
+
+class Brightness(Closed):
+    """Most photons per second at one irradiance."""
+
+    kind: Literal["brightness"]
+    emission: Transition
+    at_irradiance_kW_per_cm2: Irradiance
+
+
+class Resolution(Closed):
+    """Narrowest image of a particle scanned through a focus of the excitation."""
+
+    kind: Literal["resolution"]
+    emission: Transition
+    at_irradiance_kW_per_cm2: Irradiance
+    """Peak irradiance of the focus."""
+    numerical_aperture: Aperture = 1.49
+    min_photons_per_s: PhotonRate | None = None
+
+
+class ColourChange(Closed):
+    """Largest difference of colour between two irradiances."""
+
+    kind: Literal["colour_change"]
+    from_irradiance_kW_per_cm2: Irradiance
+    to_irradiance_kW_per_cm2: Irradiance
+    min_photons_per_s: PhotonRate | None = None
+
+
 class Custom(Closed):
     """An objective of a user's own package, found by name among the installed objectives."""
 
     kind: Literal["custom"]
     name: Text
     options: dict[Text, JsonValue] = Field(default_factory=dict)
+
+
+SingleObjective = Annotated[
+    Nonlinearity | Threshold | Colour | Gain | Brightness | Resolution | ColourChange | Custom,
+    Field(discriminator="kind"),
+]
+
+
+class Part(Closed):
+    """One aim among several: `weight` makes it count, `at_least` and `at_most` limit its value in its own unit."""
+
+    objective: SingleObjective
+    weight: Annotated[float, Quantity("", 0.0, 1e6)] = 0.0
+    at_least: Annotated[float, Quantity("", 0.0, 1e30)] | None = None
+    at_most: Annotated[float, Quantity("", 0.0, 1e30)] | None = None
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Part:
+        if self.weight == 0.0 and self.at_least is None and self.at_most is None:
+            raise refuse("does nothing", "give it `weight`, `at_least` or `at_most`")
+        return self
+
+
+class Composite(Closed):
+    """Several aims at once: weighted logarithms of some values, limits on others."""
+
+    kind: Literal["composite"]
+    parts: tuple[Part, ...]
+
+    @model_validator(mode="after")
+    def _has_an_aim(self) -> Composite:
+        if not any(part.weight > 0.0 for part in self.parts):
+            raise complaint([Problem(("parts",), "has no part with a weight", "give one part `weight: 1`")])
+        return self
+
+
+class SizeSpread(Closed):
+    """How particles of one batch differ: relative standard deviations of normal distributions."""
+
+    core_percent: Annotated[float, Quantity("percent", 0.0, 50.0)] = 0.0
+    shell_percent: Annotated[float, Quantity("percent", 0.0, 50.0)] = 0.0
+    dopant_percent: Annotated[float, Quantity("percent", 0.0, 50.0)] = 0.0
+    samples: Annotated[int, Quantity(low=2, high=2000, whole=True)] = 32
+    seed: Annotated[int, Quantity(low=0, high=2**31 - 1, whole=True)] = 1
+
+
+class Characterise(Closed):
+    """What `padesign characterise` shall assume of microscope and batch."""
+
+    numerical_aperture: Aperture = 1.49
+    focus: Literal["gaussian", "airy"] = "gaussian"
+    at_irradiance_kW_per_cm2: Irradiance | None = None
+    """Where image, spectrum and sensitivities are stated; by default at the steepest point of the first band."""
+    slope_above: Annotated[float, Quantity("", 1.0, 1000.0)] = 5.0
+    """The slope that marks a threshold."""
+    saturated_slope: Annotated[float, Quantity("", 0.1, 1000.0)] = 2.0
+    """The slope at which the emission counts as saturated."""
+    batch: SizeSpread | None = None
 
 
 class Search(Closed):
@@ -412,7 +509,14 @@ class RunFile(Closed):
     network: Network | None = None
     emission: tuple[Transition, ...] | None = None
     """Transitions to report, such as "Tm:3H4 -> Tm:3H6"."""
-    objective: Annotated[Nonlinearity | Threshold | Colour | Custom, Field(discriminator="kind")] | None = None
+    objective: (
+        Annotated[
+            Nonlinearity | Threshold | Colour | Gain | Brightness | Resolution | ColourChange | Composite | Custom,
+            Field(discriminator="kind"),
+        ]
+        | None
+    ) = None
+    characterise: Characterise = Characterise()
     search: Search = Search()
     solver: Solver = Solver()
     recipes: Recipes = Recipes()

@@ -8,6 +8,7 @@ from typing import ClassVar, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from padesign.errors import InputError
@@ -73,6 +74,17 @@ def missing_band(solution: Solution, label: str) -> str:
     except InputError as error:
         return f"{error.what}; {error.cure}"
     return ""
+
+
+def outside_window(solution: Solution, irradiance_kW_per_cm2: float) -> str:
+    """Empty, or that a stated irradiance lies outside the power window."""
+    low, high = (float(np.exp(end)) / 1e3 for end in (solution.log_irradiance_min, solution.log_irradiance_max))
+    if low * (1.0 - 1e-9) <= irradiance_kW_per_cm2 <= high * (1.0 + 1e-9):
+        return ""
+    return (
+        f"`{irradiance_kW_per_cm2:g}` kW/cm^2 lies outside the power window from {low:g} to {high:g} kW/cm^2; "
+        "choose one inside or widen the window"
+    )
 
 
 def log_slope(slope: Scalar) -> Scalar:

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from padesign.kinetics.network import RateNetwork
+from padesign.observables.bracket import Bracket, bracket_between
 from padesign.solve.continuation import Trace
 from padesign.solve.steady import Point, attach_derivatives, newton, tangent
 from padesign.types import LogPopulations, Scalar, ScalarLike
@@ -127,45 +128,6 @@ def states_on_sweep(
 _attached = jax.vmap(attach_derivatives, in_axes=(None, 0, 0))
 
 
-class _Bracket(NamedTuple):
-    """False position (Illinois) for where a falling function of ln I is zero; all scalars."""
-
-    low: Scalar
-    high: Scalar
-    at_low: Scalar
-    at_high: Scalar
-    side: Scalar
-
-    @property
-    def encloses(self) -> Bool[Array, ""]:
-        return (self.at_low > 0.0) & (self.at_high < 0.0)
-
-    def next(self, k: Array) -> Scalar:
-        """Both ends first (k = 0, 1), then false position with a bisection every third time."""
-        middle = 0.5 * (self.low + self.high)
-        apart = self.at_high - self.at_low
-        guess = (self.low * self.at_high - self.high * self.at_low) / jnp.where(apart == 0.0, 1.0, apart)
-        inner = jnp.where(self.encloses & (k % 3 > 0), jnp.clip(guess, self.low, self.high), middle)
-        return jnp.where(k == 0, self.low, jnp.where(k == 1, self.high, inner))
-
-    def narrowed(self, k: Array, at: Scalar, value: Scalar) -> _Bracket:
-        positive, inner = value > 0.0, k >= 2
-        return _Bracket(
-            jnp.where(inner & positive, at, self.low),
-            jnp.where(inner & ~positive, at, self.high),
-            jnp.where((inner & positive) | (k == 0), value, jnp.where(inner & (self.side < 0), 0.5, 1.0) * self.at_low),
-            jnp.where(
-                (inner & ~positive) | (k == 1), value, jnp.where(inner & (self.side > 0), 0.5, 1.0) * self.at_high
-            ),
-            jnp.where(inner, jnp.where(positive, 1.0, -1.0), 0.0),
-        )
-
-
-def _bracket(low: Scalar, high: Scalar) -> _Bracket:
-    zero = jnp.asarray(0.0)
-    return _Bracket(low, high, zero, zero, zero)
-
-
 class _Best(NamedTuple):
     """The best candidate so far: larger `score` wins, `tie_break` (larger wins) where scores agree to rounding."""
 
@@ -202,7 +164,7 @@ def steepest(
     high = jnp.clip(lam[jnp.minimum(k + 1, trace.count - 1)], log_irradiance_min, log_irradiance_max)
     middle = jnp.clip(lam[k], log_irradiance_min, log_irradiance_max)
 
-    def look(k: Array, state: tuple[_Bracket, _Best, _Best]) -> tuple[_Bracket, _Best, _Best]:
+    def look(k: Array, state: tuple[Bracket, _Best, _Best]) -> tuple[Bracket, _Best, _Best]:
         """One more solve: at both ends, at the best point of the trace, then where the slope stops to rise."""
         bracket, flattest, highest = state
         at = jnp.where(k == 2, middle, bracket.next(k))
@@ -215,7 +177,7 @@ def steepest(
         return bracket.narrowed(k, at, bend), flattest.or_better(here), highest.or_better(edge)
 
     nothing = _nothing_yet(trace.log_populations[0])
-    start = (_bracket(low, high), nothing, nothing)
+    start = (bracket_between(low, high), nothing, nothing)
     bracket, flattest, highest = jax.lax.fori_loop(0, 3 + _ROOT_STEPS, look, start)
     inside = bracket.encloses
     best = jax.tree.map(lambda a, b: jnp.where(inside, a, b), flattest, highest)
@@ -253,7 +215,7 @@ def steepest_window(
     low = jnp.maximum(start - 0.3 * width, log_irradiance_min)
     high = jnp.minimum(start + 0.3 * width, last)
 
-    def look(k: Array, state: tuple[_Bracket, _Best]) -> tuple[_Bracket, _Best]:
+    def look(k: Array, state: tuple[Bracket, _Best]) -> tuple[Bracket, _Best]:
         """One more window: at both ends of the bracket, at its start, then where both slopes are equal."""
         bracket, best = state
         at = jnp.where(k == 2, start, bracket.next(k))
@@ -265,7 +227,7 @@ def steepest_window(
         here = _Best(rise, -jnp.abs(bend), at, found.log_populations, jnp.max(found.residual))
         return bracket.narrowed(k, at, bend), best.or_better(here)
 
-    state = (_bracket(low, high), _nothing_yet(trace.log_populations[:2]))
+    state = (bracket_between(low, high), _nothing_yet(trace.log_populations[:2]))
     _, best = jax.lax.fori_loop(0, _WINDOW_STEPS, look, state)
     ends = jax.lax.stop_gradient(jnp.stack([best.log_irradiance, best.log_irradiance + width]))
     states = _attached(network, best.log_populations, ends)

@@ -1,0 +1,138 @@
+"""What an experiment reads off one system: thresholds, gain, beam and batch averages, change with temperature."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from padesign.design.problem import JUDGE_COARSENESS, Hosts, Scene, build_particle_network
+from padesign.kinetics.light import Band, EmittingNetwork, find_band
+from padesign.kinetics.particle_network import Conditions, Geometry, Signature
+from padesign.observables.beam import averaged_slope
+from padesign.observables.conventions import Crossing, first_slope_above, gain, intersection_of_tangents, saturation
+from padesign.observables.nonlinearity import Steepest, WindowSlope, solve_on_sweep
+from padesign.observables.response import Response, response
+from padesign.observables.solution import Solution, solve
+from padesign.programs import program
+from padesign.solve.stability import Threshold
+from padesign.types import LogPopulations, Scalar
+
+BATCH_POINTS = 512
+
+
+class Readings(NamedTuple):
+    """What is read off the curve of one band. `beam_slope` (points,) on the grid of `response`."""
+
+    steepest: Steepest
+    window: WindowSlope
+    threshold: Threshold
+    tangents: Scalar
+    above: Crossing
+    saturation: Crossing
+    gain: tuple[Scalar, Scalar, Array]
+    response: Response
+    beam_slope: Float[Array, " points"]
+
+
+@program(static_argnums=(1, 2, 3, 4))
+def readings(solution: Solution, band: Band, window_decades: float, above: float, saturated: float) -> Readings:
+    """Everything of one band under each convention, see `padesign.observables.conventions`."""
+    steepest = solution.steepest(band)
+    seen = response(solution, band)
+    return Readings(
+        steepest,
+        solution.steepest_window(band, window_decades),
+        solution.threshold(band),
+        intersection_of_tangents(solution, band, steepest),
+        first_slope_above(solution, band, above),
+        saturation(solution, band, saturated),
+        gain(solution, band),
+        seen,
+        averaged_slope(seen),
+    )
+
+
+@program()
+def state_at(solution: Solution, log_irradiance: Scalar) -> LogPopulations:
+    """The steady state at one power of the upward sweep."""
+    return solve_on_sweep(solution.light.network, solution.trace, log_irradiance).log_populations
+
+
+@program(static_argnums=(0, 1, 2))
+def by_temperature(
+    signature: Signature,
+    scene: Scene,
+    labels: tuple[str, ...],
+    geometry: Geometry,
+    hosts: Hosts,
+    conditions: Conditions,
+    log_irradiance: Scalar,
+) -> tuple[Float[Array, " bands"], Scalar]:
+    """d ln(photons/s) / dT of every band at one power, and d ln(threshold) / dT of the first, in 1/K, both exact."""
+
+    def numbers(temperature_K: Scalar) -> tuple[Array, Scalar]:
+        at = Conditions(
+            conditions.wavelength_nm,
+            temperature_K,
+            conditions.beams_nm,
+            conditions.beams_W_per_cm2,
+            conditions.surroundings,
+        )
+        solution = _solved(signature, scene, geometry, hosts, at)
+        bands = [find_band(solution.light.levels, label) for label in labels]
+        return solution.log_photons_per_s(bands, log_irradiance), solution.threshold(bands[0]).log_irradiance
+
+    one = jnp.ones_like(conditions.temperature_K)
+    return jax.jvp(numbers, (conditions.temperature_K,), (one,))[1]
+
+
+@program(static_argnums=(0, 1, 2))
+def batch_response(
+    signature: Signature,
+    scene: Scene,
+    label: str,
+    thickness_nm: Float[Array, "samples layers"],
+    fraction: Float[Array, "samples layers ions"],
+    mixing_nm: Scalar,
+    hosts: Hosts,
+    conditions: Conditions,
+) -> tuple[Float[Array, " points"], Float[Array, "samples points"]]:
+    """ln I and ln photons per second of every particle of a batch, solved one after the other by one program."""
+
+    def one(sample: tuple[Array, Array]) -> tuple[Array, Array]:
+        solution = _solved(signature, scene, Geometry(sample[0], sample[1], mixing_nm), hosts, conditions)
+        seen = response(solution, find_band(solution.light.levels, label), BATCH_POINTS)
+        return seen.log_irradiance, seen.log_photons_per_s
+
+    grids, photons = jax.lax.map(one, (thickness_nm, fraction))
+    return grids[0], photons
+
+
+def _solved(signature: Signature, scene: Scene, geometry: Geometry, hosts: Hosts, conditions: Conditions) -> Solution:
+    light: EmittingNetwork = build_particle_network(signature, geometry, hosts, conditions, scene)
+    return solve(light, *scene.irradiance_window_kW_per_cm2, method=scene.method, coarseness=JUDGE_COARSENESS)
+
+
+def draw_batch(
+    geometry: Geometry, core: float, shell: float, dopant: float, samples: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Thicknesses (samples, layers) and fractions (samples, layers, ions) of a batch.
+
+    Relative standard deviations of normal distributions, independent for every layer and ion and cut at 3 sigma.
+    """
+    rng = np.random.default_rng(seed)
+    thickness, fraction = np.asarray(geometry.thickness_nm), np.asarray(geometry.fraction)
+
+    def scatter(shape: tuple[int, ...]) -> np.ndarray:
+        return np.clip(rng.standard_normal((samples, *shape)), -3.0, 3.0)
+
+    spread = np.full(thickness.size, shell)
+    spread[0] = core
+    sizes = thickness * np.maximum(1.0 + spread * scatter(thickness.shape), 0.05)
+    shares = fraction * np.maximum(1.0 + dopant * scatter(fraction.shape), 0.0)
+    total = shares.sum(axis=2, keepdims=True)
+    return sizes, shares / np.maximum(total, 1.0)

@@ -1,0 +1,94 @@
+"""Figures of what an experiment sees: response and its beam average, the image of a particle, the spectrum."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from padesign.observables.imaging import Spot
+from padesign.observables.response import Response
+from padesign.report.figure_style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    FigureFiles,
+    logarithmic,
+    number_text,
+    shown,
+    table_of,
+    write_figure,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def response_figure(response: Response, beam_slope: np.ndarray, band: str, path: Path) -> FigureFiles:
+    """Emission of one particle, and the local slope for uniform light and averaged over a Gaussian beam."""
+    power = np.exp(np.asarray(response.log_irradiance)) / 1e3
+    photons, slope = np.exp(np.asarray(response.log_photons_per_s)), np.asarray(response.slope)
+
+    def draw(figure: Figure) -> None:
+        above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+        above.set(xscale="log", yscale="log", ylabel="emission (photons/s)")
+        above.plot(power, photons, color=BLUE)
+        above.set_title(shown(band, 64), loc="left")
+        below.plot(power, slope, color=BLUE, label="uniform light")
+        below.plot(power, beam_slope, color=ORANGE, linestyle="--", label="Gaussian beam, peak irradiance")
+        below.set(xlabel="irradiance (kW/cm²)", ylabel="local slope S")
+        below.set_ylim(0.0, 1.1 * float(np.max(beam_slope)) if np.max(slope) > 200 else None)
+        below.legend(loc="upper left")
+        for axes in (above, below):
+            axes.grid(True)
+        logarithmic(below.xaxis)
+
+    columns = {
+        "irradiance_kW_per_cm2": power.tolist(),
+        "photons_per_s": photons.tolist(),
+        "S": slope.tolist(),
+        "S_beam_averaged": np.asarray(beam_slope).tolist(),
+    }
+    return write_figure(path, draw, (5.2, 5.0), table_of(columns))
+
+
+def image_figure(image: Spot, at_kW_per_cm2: float, path: Path) -> FigureFiles:
+    """Emission across the image of one particle."""
+    distance = np.concatenate([-image.distance_nm[:0:-1], image.distance_nm])
+    emission = np.concatenate([image.emission[:0:-1], image.emission])
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.plot(distance, emission, color=BLUE)
+        axes.axhline(0.5, color=GREY, linewidth=0.8, linestyle=(0, (1, 2)))
+        axes.set(xlabel="distance from the middle of the focus (nm)", ylabel="emission (relative)", ylim=(0.0, 1.05))
+        reach = min(float(image.distance_nm[-1]), 2.5 * image.fwhm_nm)
+        axes.set_xlim(-reach, reach)
+        axes.set_title(f"FWHM {number_text(image.fwhm_nm)} nm at {number_text(at_kW_per_cm2)} kW/cm²", loc="left")
+        axes.grid(True)
+
+    columns = {"distance_nm": image.distance_nm.tolist(), "emission_relative": image.emission.tolist()}
+    return write_figure(path, draw, (4.2, 3.2), table_of(columns))
+
+
+def spectrum_figure(
+    wavelengths_nm: np.ndarray, photons_per_s_per_nm: np.ndarray, at_kW_per_cm2: float, path: Path
+) -> FigureFiles:
+    """Photons per second and nanometre, on a logarithmic axis of five decades."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        top = float(photons_per_s_per_nm.max())
+        axes.axvspan(380.0, 780.0, color="#f0f0f0", linewidth=0)
+        axes.plot(wavelengths_nm, np.maximum(photons_per_s_per_nm, 1e-12 * top), color=BLUE)
+        axes.set(yscale="log", ylim=(1e-5 * top, 2.0 * top), xlim=(wavelengths_nm[0], wavelengths_nm[-1]))
+        axes.set(xlabel="wavelength (nm); grey: visible", ylabel="photons/s/nm")
+        axes.set_title(f"emission at {number_text(at_kW_per_cm2)} kW/cm²", loc="left")
+        axes.grid(True)
+
+    columns = {
+        "wavelength_nm": wavelengths_nm.tolist(),
+        "photons_per_s_per_nm": np.asarray(photons_per_s_per_nm).tolist(),
+    }
+    return write_figure(path, draw, (5.2, 3.2), table_of(columns))

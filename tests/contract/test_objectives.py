@@ -1,0 +1,137 @@
+"""Every registered objective keeps the contract: words for the user, a finite smooth loss, exact gradients, JSON."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+from collections.abc import Callable
+from importlib.metadata import entry_points
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from padesign.config import load_run_text
+from padesign.config.build import OBJECTIVE_GROUP, build_objective
+from padesign.design.objective import AbstractObjective
+from padesign.observables.solution import solve
+from tests.systems.avalanche import SAMPLE_4
+from tests.systems.differences import central
+from tests.systems.solving import avalanche_light
+
+BAND = '"X:3 -> X:1"'
+WRITTEN = {
+    "nonlinearity": f"{{kind: nonlinearity, emission: {BAND}}}",
+    "threshold": f"{{kind: threshold, emission: {BAND}}}",
+    "gain": f"{{kind: gain, emission: {BAND}, min_photons_per_s: 100}}",
+    "brightness": f"{{kind: brightness, emission: {BAND}, at_irradiance_kW_per_cm2: 8}}",
+    "resolution": f"{{kind: resolution, emission: {BAND}, at_irradiance_kW_per_cm2: 8}}",
+    "colour": "{kind: colour, target: red, at_irradiance_kW_per_cm2: 8}",
+    "colour_change": "{kind: colour_change, from_irradiance_kW_per_cm2: 3, to_irradiance_kW_per_cm2: 9}",
+    "composite": f"""
+  kind: composite
+  parts:
+    - {{objective: {{kind: brightness, emission: {BAND}, at_irradiance_kW_per_cm2: 8}}, weight: 1}}
+    - {{objective: {{kind: resolution, emission: {BAND}, at_irradiance_kW_per_cm2: 8}}, weight: 0.5}}
+    - {{objective: {{kind: threshold, emission: {BAND}}}, at_most: 5}}""",
+}
+KNOBS = ("ground-state absorption", "excited-state absorption", "decay", "transfer")
+NAMES = sorted(point.name for point in entry_points(group=OBJECTIVE_GROUP))
+
+
+def objective(name: str) -> AbstractObjective:
+    lines = "\n".join(f"    - {line!r}" for line in SAMPLE_4.lines)
+    text = f"""\
+version: 1
+name: contract
+excitation: {{wavelength_nm: 1064, irradiance_kW_per_cm2: {{min: 1, max: 100}}}}
+network:
+  levels: {{X: ["1", "2", "3"]}}
+  energies_cm1: {{"X:1": 0, "X:2": 5800, "X:3": 15400}}
+  processes:
+{lines}
+objective: {WRITTEN[name]}
+"""
+    return build_objective(load_run_text(text).run)
+
+
+@functools.cache
+def losses() -> Callable[[jax.Array], jax.Array]:
+    """The losses of all objectives, and the honest values, as a function of ln changes of the rates."""
+    light = avalanche_light(SAMPLE_4)
+    energies = (jnp.asarray([0.0, 5800.0, 15400.0]),)
+    all_ = [objective(name) for name in NAMES]
+
+    def run(change: jax.Array) -> jax.Array:
+        factor, network = jnp.exp(change), light.network
+        pump = network.pump[0]
+        pump = pump.at[:, 1, 0].mul(factor[0]).at[:, 2, 1].mul(factor[1])
+        changed = eqx.tree_at(
+            lambda n: (n.pump, n.dark, n.transfer),
+            network,
+            ((pump,), (network.dark[0] * factor[2],), (network.transfer[0] * factor[3],)),
+        )
+        shining = tuple(radiative * factor[2] for radiative in light.radiative_per_s)
+        with_energies = eqx.tree_at(
+            lambda one: (one.network, one.radiative_per_s, one.energies_cm1), light, (changed, shining, energies)
+        )
+        solution = solve(with_energies, 1.0, 100.0)
+        return jnp.stack([*(one.loss(solution) for one in all_), *(one.judge(solution).value for one in all_)])
+
+    return jax.jit(run)
+
+
+@functools.cache
+def derivatives() -> tuple[np.ndarray, np.ndarray]:
+    """Exact ones and differences, (losses and values, knobs)."""
+    run, zero = losses(), jnp.zeros(len(KNOBS))
+    exact = np.asarray(jax.jit(jax.jacfwd(run))(zero))
+    units = np.eye(len(KNOBS))
+    found = [central(lambda h, unit=unit: np.asarray(run(jnp.asarray(h * unit))), 5e-4)[0] for unit in units]
+    return exact, np.array(found).T
+
+
+def test_every_registered_objective_is_tried_here() -> None:
+    assert set(WRITTEN) == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_objective_says_what_it_is(name: str) -> None:
+    one = objective(name)
+    assert one.name == name and isinstance(one.maximise, bool)
+    for text in (one.unit, one.definition, one.blind_to, one.without_value):
+        assert text.strip() == text and text
+    assert not one.definition.endswith(".")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_gradient_of_loss_and_value_equals_differences(name: str) -> None:
+    exact, found = derivatives()
+    for k in (NAMES.index(name), len(NAMES) + NAMES.index(name)):
+        assert np.all(np.isfinite(exact[k]))
+        scale = max(float(np.abs(found[k]).max()), 1e-6)
+        assert exact[k] == pytest.approx(found[k], rel=1e-4, abs=1e-4 * scale), KNOBS
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_better_loss_is_a_better_value(name: str) -> None:
+    """Along the steepest descent of the loss the value does not get worse."""
+    _, found = derivatives()
+    loss, value = found[NAMES.index(name)], found[len(NAMES) + NAMES.index(name)]
+    gained = -float(loss @ value) * (1.0 if objective(name).maximise else -1.0)
+    assert gained >= -1e-9 or name == "composite"
+
+
+def test_a_composite_counts_its_weights_and_reports_every_part_and_limit() -> None:
+    solution = solve(avalanche_light(SAMPLE_4), 1.0, 100.0)
+    verdict = objective("composite").judge(solution)
+    metrics = {key: float(value) for key, value in verdict.metrics.items()}
+    expected = math.log(metrics["brightness"]) - 0.5 * math.log(metrics["resolution"])
+    assert float(verdict.value) == pytest.approx(expected)
+    violations = {key: float(value) for key, value in verdict.violations.items()}
+    assert violations["threshold_at_most"] == pytest.approx(metrics["threshold"] - 5.0)
+    assert violations["threshold_at_most"] > 0.0
+    json.dumps(metrics)
