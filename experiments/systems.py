@@ -106,7 +106,7 @@ def measure(path: Path) -> Row:
 def events(run: RunFile) -> int:
     """Size of a system's transfer."""
     signature = build_space(run).signature(build_scene(run).judge_cells_per_layer, dict(run.parameter_sets))
-    return len(particle_model(signature).transfer.process)
+    return particle_model(signature).transfer.n_events
 
 
 def number(value: float | None) -> str:

@@ -154,7 +154,7 @@ def measure(size: Size) -> Cost:
     return Cost(
         len(model.labels),
         len(model.processes),
-        len(model.transfer.process),
+        model.transfer.n_events,
         model_s,
         {name: first_s[name] - warm_s[name] for name in programs},
         warm_s,

@@ -203,18 +203,11 @@ def _transfers(
     x, y = np.unravel_index(best, weight.shape)
     here, there = layers[model.cell_layer[cells_d[x]]], layers[model.cell_layer[cells_a[y]]]
     place = here if here == there else f"{here} to {there}"
-    transfer, pairs = model.transfer, model.processes
-    events = np.flatnonzero(
-        (pairs.donor[transfer.process] == donor)
-        & (pairs.acceptor[transfer.process] == acceptor)
-        & (transfer.donor_cell == cells_d[x])
-        & (transfer.acceptor_cell == cells_a[y])
-    )
-    all_C6, all_factors = np.asarray(parts.C6_nm6_per_s), np.asarray(parts.factor)
+    pairs = model.processes
+    all_C6, all_factors = np.asarray(parts.C6_nm6_per_s), np.asarray(parts.factor[:, cells_d[x], cells_a[y]])
     d, a = tables[donor].level_ids, tables[acceptor].level_ids
-    for event in events:
-        n = transfer.process[event]
-        C6, factor = float(all_C6[n]), float(all_factors[event])
+    for n in pairs.between(donor, acceptor):
+        C6, factor = float(all_C6[n]), float(all_factors[n])
         if pairs.exchange[n] and factor == 0.0:
             continue
         given = f"{ions[donor]}:{d[pairs.donor_from[n]]} + {ions[acceptor]}:{a[pairs.acceptor_from[n]]}"

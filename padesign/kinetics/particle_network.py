@@ -84,8 +84,8 @@ class Conditions(eqx.Module):
 class ProcessRates(eqx.Module):
     """What the network was made of, for listing; (cells, levels, levels) arrays are [to, from] in s^-1.
 
-    `C6_nm6_per_s` (processes,) in the first host belongs to `ParticleModel.processes`, `factor` (events,) to
-    `ParticleModel.transfer`. `density_nm3` (cells, ions), `kernel_per_nm3` (cells, cells).
+    `C6_nm6_per_s` (processes,) in the first host and `factor` (processes, cells, cells), donor's cell first, belong to
+    `ParticleModel.processes`. `density_nm3` (cells, ions), `kernel_per_nm3` (cells, cells).
     """
 
     multiphonon_per_s: tuple[Array, ...]

@@ -13,13 +13,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from padesign.constants import BOLTZMANN_cm1_per_K
 from padesign.spectroscopy.ion import IonRates, Values
 from padesign.spectroscopy.line_shape import line_shape_cm, sideband_slope_cm
 from padesign.spectroscopy.pair_constant import pair_constant_nm6_per_s
 from padesign.spectroscopy.tables import IonTable
+from padesign.spectroscopy.transfer_law import mean_field_constant_nm3_per_s
 
-WEAKEST_C6_nm6_per_s = 1e-3
-"""Reversible pairs weaker than this both ways are left out: about 1 s^-1 with every site an acceptor."""
+LEAST_SHARE = 1e-4
+"""A process is left out when fewer of an ion's stays in a level end by it, in each of the two ions' levels."""
+GROUND_LASTS_s = 1.0
+"""How long a stay in the ground level counts at most: longer than any excited level lives."""
+HOTTEST_K = 600.0
+"""Uphill transfer is judged at this temperature, at which it is strongest."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,39 +118,64 @@ def _padded(columns: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _matter(tables: Sequence[IonTable], every: np.ndarray, rates: Sequence[IonRates], values: Values) -> np.ndarray:
-    """Which of all pairs are strong enough in one host; the same answer for a process and its reverse."""
+    """Which of all pairs matter in one host; the same answer for a process and its reverse.
+
+    The largest possible rate W, with an acceptor on every cation site around the donor, is compared with the escape
+    rates of the level that the donor is in and of the level that the acceptor is in: of all stays in a level a share of
+    W / escape at most ends by the process. A pair matters if that share is not small for both, in either direction.
+    """
     d, a, i, i2, j, j2 = every
     E = _padded([np.asarray(one.energies_cm1) for one in rates])
     S = _padded([np.asarray(one.line_strength_cm2) for one in rates])
     two_J = _padded([table.two_J for table in tables])
+    escape = _padded([_escape_per_s(one) for one in rates])
     width = np.array([float(one.width_cm1) for one in rates])
     slope = min(float(values[f"transfer.slope_{kind}_cm"]) for kind in ("cross_relaxation", "upconversion"))
-    # The weaker of the two statistical weights makes the estimate the same for a process and its reverse.
-    C6 = _estimate(
-        (E[d, i] - E[d, i2]) - (E[a, j2] - E[a, j]),
+    crowded = float(values["host.cation_density_nm3"]) * float(
+        mean_field_constant_nm3_per_s(1.0, values["host.nearest_distance_nm"])
+    )
+    surplus = (E[d, i] - E[d, i2]) - (E[a, j2] - E[a, j])
+    C6 = _exothermic_without_weights(
+        surplus,
         np.hypot(width[d], width[a]),
         (S[d, i, i2], S[a, j, j2]),
-        (np.minimum(two_J[d, i], two_J[d, i2]), np.minimum(two_J[a, j], two_J[a, j2])),
         slope,
         float(values["host.phonon_energy_cm1"]),
         float(values["host.reference_temperature_K"]),
         float(values["host.refractive_index"]),
     )
+    strength = crowded * float(values["transfer.scale"]) * np.asarray(C6)
+    share = np.zeros(len(surplus))
+    for donor_level, acceptor_level, gained in ((i, j, surplus), (i2, j2, -surplus)):
+        weights = (two_J[d, donor_level] + 1.0) * (two_J[a, acceptor_level] + 1.0)
+        uphill = np.exp(np.minimum(gained, 0.0) / (BOLTZMANN_cm1_per_K * HOTTEST_K))
+        slower = np.maximum(escape[d, donor_level], escape[a, acceptor_level])
+        share = np.maximum(share, strength * uphill / (weights * slower))
     exchange = (i2 == j) & (j2 == i) & (d == a)
-    return (np.asarray(C6) >= WEAKEST_C6_nm6_per_s) & (~exchange | (j == 0))
+    return (share >= LEAST_SHARE) & (~exchange | (j == 0))
+
+
+def _escape_per_s(rates: IonRates) -> np.ndarray:
+    """Rate (levels,) at which an ion leaves a level for good: what comes back thermally from below has not left."""
+    shining, steps = np.asarray(rates.radiative_per_s).sum(axis=0), np.asarray(rates.multiphonon_per_s)
+    escape = [1.0 / GROUND_LASTS_s]
+    for k in range(1, len(shining)):
+        down, up = steps[k - 1, k], steps[k, k - 1]
+        escape.append(shining[k] + down * escape[-1] / (up + escape[-1]))
+    return np.array(escape)
 
 
 @jax.jit
-def _estimate(
+def _exothermic_without_weights(
     surplus_cm1: np.ndarray,
     width_cm1: np.ndarray,
     strengths_cm2: tuple[np.ndarray, np.ndarray],
-    two_J: tuple[np.ndarray, np.ndarray],
     slope_cm: float,
     phonon_cm1: float,
     reference_K: float,
     index: float,
 ) -> jax.Array:
+    """C6 [nm^6/s] of the direction without a barrier, for statistical weights of 1."""
     slope = sideband_slope_cm(slope_cm, phonon_cm1, reference_K, reference_K)
     overlap = line_shape_cm(jnp.abs(surplus_cm1), width_cm1, slope, reference_K)
-    return pair_constant_nm6_per_s(*strengths_cm2, overlap, *two_J, index, index)
+    return pair_constant_nm6_per_s(*strengths_cm2, overlap, 0.0, 0.0, index, index)

@@ -1,7 +1,8 @@
 """Energy transfer between the ions of a particle: pair constants, reduction factors and the rates they add up to.
 
-An event is one process between one cell of donors and one cell of acceptors. All events of all pairs of ions are one
-vector, so that every formula is compiled once however many ions, layers and hosts there are.
+Every formula is applied to all processes of all pairs of ions at once, so that it is compiled once however many ions,
+layers and hosts there are. The cells of the donors are taken one after the other, because processes times pairs of
+cells are millions of numbers.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -38,18 +40,28 @@ class Crowd(NamedTuple):
 class TransferRates(NamedTuple):
     """`rates[s]` (cells, to, from, n_unknowns) of every ion in s^-1, what `RateNetwork` calls transfer.
 
-    `C6_nm6_per_s` (hosts, hosts, processes), donor's host first; `factor` (events,) the reduction by random sites.
+    `C6_nm6_per_s` (hosts, hosts, processes), donor's host first; `factor` (processes, cells, cells) the reduction by
+    random sites, donor's cell first.
     """
 
     rates: list[Array]
     C6_nm6_per_s: Float[Array, "hosts hosts processes"]
-    factor: Float[Array, " events"]
+    factor: Float[Array, "processes cells cells"]
+
+
+class Events(NamedTuple):
+    """One process between one cell of donors and one cell of acceptors in every entry: three arrays (events,)."""
+
+    process: np.ndarray
+    donor_cell: np.ndarray
+    acceptor_cell: np.ndarray
 
 
 class Transfer:
-    """The static part: index arrays (events,) `process`, `donor_cell`, `acceptor_cell` and where each event adds up.
+    """The static part: where the numbers of every process stand and where its rates add up.
 
-    Processes at the positions `without` have no events, but count in the reduction factor of the others.
+    `cells_of[s]` are the cells that may hold ion s. Processes at the positions `without` do not happen, but count in
+    the reduction factor of the others.
     """
 
     def __init__(
@@ -61,90 +73,79 @@ class Transfer:
         n_slots: int,
         without: Sequence[int] = (),
     ) -> None:
-        self.processes = processes
-        self._present = np.ones(len(processes))
+        p = self.processes = processes
+        self._cells_of, self._slot_of_cell, self._n_slots = cells_of, slot_of_cell, n_slots
+        self._present = np.ones(len(p))
         self._present[list(without)] = 0.0
         self._two_J = [table.two_J for table in tables]
-        self._levels = np.array([len(table.level_ids) for table in tables])
-        self._first = np.cumsum([0, *self._levels])
-        self._n_slots, self._n_cells = n_slots, len(slot_of_cell)
-        self._cell_counts = np.array([len(cells) for cells in cells_of])
-        everywhere = np.zeros((len(tables), max(1, self._n_cells)), dtype=int)
-        for s, cells in enumerate(cells_of):
-            everywhere[s, : len(cells)] = cells
-        p = processes
+        self._levels = levels = np.array([len(table.level_ids) for table in tables])
+        self._first = first = np.cumsum([0, *levels])
+        self._squares = squares = np.cumsum([0, *levels**2])
 
-        self.process, x, y, _ = self._between_cells(p.donor, p.acceptor)
-        d, a = p.donor[self.process], p.acceptor[self.process]
-        self.donor_cell, self.acceptor_cell = everywhere[d, x], everywhere[a, y]
-        slots = slot_of_cell[self.donor_cell] * n_slots + slot_of_cell[self.acceptor_cell]
-        # There may be millions of events, and every index array becomes a constant of the compiled program.
-        self._at_C6 = (slots * len(p) + self.process).astype(np.int32)
-        self._at_kernel = (self.donor_cell * self._n_cells + self.acceptor_cell).astype(np.int32)
-        self._at_kernel_back = (self.acceptor_cell * self._n_cells + self.donor_cell).astype(np.int32)
-        self._at_donors = (self.donor_cell * len(tables) + d).astype(np.int32)
-        self._at_acceptors = (self.acceptor_cell * len(tables) + a).astype(np.int32)
-        self._hops = np.flatnonzero(p.exchange[self.process])
-        self._targets, self._sizes = self._places(x, y, d, a)
+        def bins(changes: np.ndarray, before: np.ndarray, after: np.ndarray, seen: np.ndarray) -> np.ndarray:
+            """Rows of the ions' rates [to, from, level of the other ion], all laid end to end."""
+            return (squares[changes] + after * levels[changes] + before) * first[-1] + seen
 
-        # The law is asked once for each group of processes and pair of cells, in the exothermic direction.
-        _, example = np.unique(p.group, return_index=True)
-        group, gx, gy, starts = self._between_cells(p.donor[example], p.acceptor[example])
-        backward = p.group[p.reverse[self.process]]
-        forward = starts[p.group[self.process]] + x * self._cell_counts[a] + y
-        swapped = starts[backward] + y * self._cell_counts[d] + x
-        needed, asked = np.unique(np.where(p.exothermic[self.process], forward, swapped), return_inverse=True)
-        self._asked = asked.astype(np.int32)
-        group, gx, gy = group[needed], gx[needed], gy[needed]
-        asking = example[group]
-        self._group, self._ask_donor, self._ask_acceptor = group, p.donor[asking], p.acceptor[asking]
-        self._ask_donor_level, self._ask_acceptor_level = p.donor_from[asking], p.acceptor_from[asking]
-        self._ask_x, self._ask_y = everywhere[self._ask_donor, gx], everywhere[self._ask_acceptor, gy]
-        self._ask_slot_x, self._ask_slot_y = slot_of_cell[self._ask_x], slot_of_cell[self._ask_y]
+        self._at_donor = bins(p.donor, p.donor_from, p.donor_to, first[p.acceptor] + p.acceptor_from)
+        self._at_acceptor = bins(p.acceptor, p.acceptor_from, p.acceptor_to, first[p.donor] + p.donor_from)
+        # The law is asked once for each group of processes, in the exothermic direction; then come the ions' hops.
+        _, self._example = np.unique(p.group, return_index=True)
+        law = np.where(p.exothermic, p.group, p.n_groups + p.group[p.reverse])
+        self._asked = np.where(p.exchange, 2 * p.n_groups + p.donor, law)
 
-    def _between_cells(self, donor: np.ndarray, acceptor: np.ndarray) -> tuple[np.ndarray, ...]:
-        """One entry per row and pair of cells: row, position among the donor's and the acceptor's cells; row starts."""
-        counts = self._cell_counts[donor] * self._cell_counts[acceptor]
-        starts = np.cumsum(counts) - counts
-        row = np.repeat(np.arange(len(donor)), counts)
-        within = np.arange(len(row)) - starts[row]
-        across = self._cell_counts[acceptor][row]
-        return row, within // across, within % across, starts
+    @property
+    def n_events(self) -> int:
+        """Processes times pairs of cells that may hold their ions."""
+        counts = np.array([len(cells) for cells in self._cells_of])
+        return int((counts[self.processes.donor] * counts[self.processes.acceptor]).sum())
 
-    def _places(self, x: np.ndarray, y: np.ndarray, d: np.ndarray, a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Where an event adds to the donor's and to the acceptor's rates, all ions' arrays laid end to end; sizes."""
-        p, n, levels = self.processes, self.process, self._levels
-        unknowns = self._cell_counts * levels
-        start = np.cumsum(unknowns) - unknowns
-        total = int(unknowns.sum())
-        sizes = self._cell_counts * levels**2 * total
-        base = np.cumsum(sizes) - sizes
-        sees_acceptor = start[a] + y * levels[a] + p.acceptor_from[n]
-        sees_donor = start[d] + x * levels[d] + p.donor_from[n]
-        at_donor = ((x * levels[d] + p.donor_to[n]) * levels[d] + p.donor_from[n]) * total + sees_acceptor
-        at_acceptor = ((y * levels[a] + p.acceptor_to[n]) * levels[a] + p.acceptor_from[n]) * total + sees_donor
-        return np.concatenate([base[d] + at_donor, base[a] + at_acceptor]).astype(np.int32), sizes
+    def events(self) -> Events:
+        """All events, process by process."""
+        p, columns = self.processes, []
+        for n in range(len(p)):
+            x, y = np.meshgrid(self._cells_of[p.donor[n]], self._cells_of[p.acceptor[n]], indexing="ij")
+            columns.append(np.stack([np.full(x.size, n), x.ravel(), y.ravel()]))
+        return Events(*np.concatenate(columns, axis=1))
 
     def rates(
         self, ions: Sequence[IonRates], values: Mapping[str, Array], temperature_K: Scalar, crowd: Crowd
     ) -> TransferRates:
-        """Rates of every event; `ions` and `values` carry a leading axis of hosts (slots)."""
+        """Rates of every process; `ions` and `values` carry a leading axis of hosts (slots)."""
         C6 = self._pair_constants(ions, values, temperature_K)
-        factor = self._factors(ions, C6, crowd)
-        strength = (C6 * self._present).reshape(-1)[self._at_C6] * factor
-        density, kernel = crowd.density_nm3.reshape(-1), crowd.kernel_per_nm3.reshape(-1)
-        donors = strength * kernel[self._at_kernel] * density[self._at_acceptors]
-        acceptors = strength * kernel[self._at_kernel_back] * density[self._at_donors]
-        total = int((self._cell_counts * self._levels).sum())
-        flat = jnp.zeros(int(self._sizes.sum())).at[self._targets].add(jnp.concatenate([donors, acceptors]))
-        pieces = jnp.split(flat, np.cumsum(self._sizes)[:-1])
-        shapes = zip(self._cell_counts, self._levels, strict=True)
-        rates = [p.reshape(cells, levels, levels, total) for p, (cells, levels) in zip(pieces, shapes, strict=True)]
-        return TransferRates(rates, C6, factor)
+        asked = self._factors(ions, C6, crowd)
+        p, slot = self.processes, self._slot_of_cell
+        strengths = (C6 * self._present).transpose(2, 0, 1)
+        ions_of, kernel = crowd.density_nm3.T, crowd.kernel_per_nm3
+        empty = jnp.zeros((self._squares[-1] * self._first[-1], len(slot)))
+
+        def from_cell(_: None, here: tuple[Array, ...]) -> tuple[None, tuple[Array, Array]]:
+            """What donors of one cell do (rates, acceptors' cells), and what acceptors of every cell do with them."""
+            slot_x, factor, giving, taking, own = here
+            strength = strengths[:, slot_x][:, slot] * factor[self._asked]
+            donors = strength * (giving * ions_of)[p.acceptor]
+            acceptors = strength * (taking * own[:, None])[p.donor]
+            return None, (empty.at[self._at_donor].add(donors), empty.at[self._at_acceptor].add(acceptors))
+
+        cells = (slot, asked.transpose(1, 0, 2), kernel, kernel.T, crowd.density_nm3)
+        _, (given, taken) = jax.lax.scan(jax.checkpoint(from_cell), None, cells)
+        return TransferRates(self._by_ion(given + taken.transpose(2, 1, 0)), C6, asked[self._asked])
+
+    def _by_ion(self, both: Array) -> list[Array]:
+        """From (cell, row, cell of the other ion) to the rates of every ion in its own cells."""
+        rates = []
+        for s, cells in enumerate(self._cells_of):
+            n, rows = self._levels[s], slice(self._squares[s] * self._first[-1], self._squares[s + 1] * self._first[-1])
+            own = both[cells, rows].reshape(len(cells), n, n, self._first[-1], -1)
+            seen = [
+                jnp.swapaxes(own[:, :, :, self._first[a] : self._first[a + 1], others], 3, 4)
+                for a, others in enumerate(self._cells_of)
+            ]
+            rates.append(jnp.concatenate([one.reshape(len(cells), n, n, -1) for one in seen], axis=-1))
+        return rates
 
     def _pair_constants(self, ions: Sequence[IonRates], values: Mapping[str, Array], temperature_K: Scalar) -> Array:
         """C6 (donor's host, acceptor's host, process), nm^6 s^-1; host numbers of a pair are means of the two."""
-        p, first = self.processes, self._first
+        p, first, squares = self.processes, self._first, self._squares
 
         def mean(name: str) -> Array:
             return 0.5 * (values[name][:, None] + values[name][None, :])
@@ -155,7 +156,6 @@ class Transfer:
             temperature_K,
             mean("host.reference_temperature_K")[..., None],
         )
-        squares = np.cumsum([0, *self._levels**2])
         energy = jnp.concatenate([one.energies_cm1 for one in ions], axis=1)
         strength = jnp.concatenate([one.line_strength_cm2.reshape(self._n_slots, -1) for one in ions], axis=1)
         width = jnp.stack([one.width_cm1 for one in ions], axis=1)
@@ -183,32 +183,36 @@ class Transfer:
         )
 
     def _factors(self, ions: Sequence[IonRates], C6: Array, crowd: Crowd) -> Array:
-        """Reduction factor of every event: the law of random sites, and hopping to a neighbour for exchange."""
-        p, slots = self.processes, self._n_slots
+        """Reduction factors (2 groups + ions, donor's cell, acceptor's cell), the rows that `_asked` points to.
+
+        First the law of random sites for every group, then the same with donor's and acceptor's cell exchanged, then
+        hopping to a neighbour for the exchange of every ion.
+        """
+        p, slots, first = self.processes, self._n_slots, self._first
         additive, own = np.flatnonzero(~p.exchange), np.flatnonzero(p.exchange & (p.acceptor_from == 0))
         channels = jnp.zeros((slots, slots, p.n_groups)).at[:, :, p.group[additive]].add(C6[:, :, additive])
         same_host = C6[np.arange(slots), np.arange(slots)]
-        hopping = jnp.zeros((slots, self._first[-1]))
-        hopping = hopping.at[:, self._first[p.donor[own]] + p.donor_from[own]].set(same_host[:, own])
+        hopping = jnp.zeros((slots, first[-1]))
+        hopping = hopping.at[:, first[p.donor[own]] + p.donor_from[own]].set(same_host[:, own])
         decay = jnp.concatenate([one.decay_per_s for one in ions], axis=1)
-        x, y, slot_x, slot_y = self._ask_x, self._ask_y, self._ask_slot_x, self._ask_slot_y
-        level_d = self._first[self._ask_donor] + self._ask_donor_level
-        level_a = self._first[self._ask_acceptor] + self._ask_acceptor_level
-        answer = transfer_factor(
-            channels[slot_x, slot_y, self._group],
-            hopping[slot_x, level_d],
-            decay[slot_x, level_d],
-            crowd.density_nm3[x, self._ask_donor],
-            crowd.density_nm3[y, self._ask_acceptor],
+        d, a = p.donor[self._example], p.acceptor[self._example]
+        level_d, level_a = first[d] + p.donor_from[self._example], first[a] + p.acceptor_from[self._example]
+        x = self._slot_of_cell
+        density = crowd.density_nm3.T
+        law = transfer_factor(
+            channels[x][:, x].transpose(2, 0, 1),
+            hopping.T[level_d][:, x, None],
+            decay.T[level_d][:, x, None],
+            density[d][:, :, None],
+            density[a][:, None, :],
             crowd.nearest_distance_nm,
-            acceptor_is_ground=self._ask_acceptor_level == 0,
-            acceptor_loss_per_s=decay[slot_y, level_a],
-            acceptor_migration_C6=hopping[slot_y, level_a],
+            acceptor_is_ground=(p.acceptor_from[self._example] == 0)[:, None, None],
+            acceptor_loss_per_s=decay.T[level_a][:, None, x],
+            acceptor_migration_C6=hopping.T[level_a][:, None, x],
         )
-        factor = answer[self._asked]
-        x, y, ion = self.donor_cell[self._hops], self.acceptor_cell[self._hops], p.donor[self.process[self._hops]]
-        mean = 0.5 * (crowd.density_nm3[x, ion] + crowd.density_nm3[y, ion])
-        return factor.at[self._hops].set(_hopping_factor(mean, crowd.nearest_distance_nm) * crowd.crossing[x, y])
+        mean = 0.5 * (density[:, :, None] + density[:, None, :])
+        hops = _hopping_factor(mean, crowd.nearest_distance_nm) * crowd.crossing
+        return jnp.concatenate([law, law.transpose(0, 2, 1), hops])
 
 
 def _hopping_factor(density_nm3: Array, nearest_distance_nm: Scalar) -> Array:

@@ -100,8 +100,8 @@ def ion_flows(light: EmittingNetwork, s: int, rates: jax.Array, p: np.ndarray) -
 
 def transfer_events(model: ParticleModel, light: EmittingNetwork, rates: ProcessRates) -> Events:
     """Every transfer event of a particle in one host, from pair constant, factor, kernel and densities."""
-    processes, n = model.processes, model.transfer.process
-    x, y = model.transfer.donor_cell, model.transfer.acceptor_cell
+    processes = model.processes
+    n, x, y = model.transfer.events()
     d, a = processes.donor[n], processes.acceptor[n]
     first, levels = first_unknowns(light), np.array([len(table.level_ids) for table in model.tables.values()])
     density, kernel = np.asarray(rates.density_nm3), np.asarray(rates.kernel_per_nm3)
@@ -109,7 +109,7 @@ def transfer_events(model: ParticleModel, light: EmittingNetwork, rates: Process
     for s, cells in enumerate(model.cells_of.values()):
         ions[cells, s], place[cells, s] = np.asarray(light.ions_in_cell[s]), np.arange(len(cells))
     start_d, start_a = first[d] + place[x, d] * levels[d], first[a] + place[y, a] * levels[a]
-    strength = np.asarray(rates.C6_nm6_per_s)[n] * np.asarray(rates.factor)
+    strength = np.asarray(rates.C6_nm6_per_s)[n] * np.asarray(rates.factor)[n, x, y]
     position = {key: k for k, key in enumerate(zip(n, x, y, strict=True))}
     return Events(
         x != y,

@@ -13,6 +13,7 @@ from padesign.constants import BOLTZMANN_cm1_per_K
 from padesign.kinetics.light import EmittingNetwork
 from padesign.kinetics.network import RateNetwork
 from padesign.kinetics.particle_network import ParticleModel, ProcessRates, particle_model
+from padesign.kinetics.processes import LEAST_SHARE
 from padesign.particle.cells import cell_volumes_nm3, split_layers
 from padesign.solve.stability import find_threshold
 from padesign.solve.steady import low_power_start, newton
@@ -90,14 +91,8 @@ def test_every_transfer_and_its_reverse_obey_detailed_balance(temperature_K: flo
         g_d, g_a = tables[d].two_J + 1.0, tables[a].two_J + 1.0
         expected = g_d[i] * g_a[j] / (g_d[i2] * g_a[j2]) * np.exp(-surplus / (BOLTZMANN_cm1_per_K * temperature_K))
         assert C6[p.reverse[n]] / C6[n] == pytest.approx(expected, rel=1e-10)
-    event = {key: k for k, key in enumerate(zip(*events_of(model), strict=True))}
-    turned = [event[(p.reverse[n], y, x)] for n, x, y in zip(*events_of(model), strict=True)]
-    assert factor[turned] == pytest.approx(factor, rel=1e-12)
+    assert factor[p.reverse].transpose(0, 2, 1) == pytest.approx(factor, rel=1e-12)
     assert np.all((factor >= 0.0) & (factor <= 1.0 + 1e-12))
-
-
-def events_of(model: ParticleModel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return model.transfer.process, model.transfer.donor_cell, model.transfer.acceptor_cell
 
 
 def test_seen_from_both_cells_a_pair_of_cells_has_the_same_number_of_events() -> None:
@@ -263,3 +258,23 @@ def test_yb_and_pr_avalanche_through_the_yb_store() -> None:
     bare = measure(light, PR_BAND, 5.0, 1000.0)
     assert not bool(bare.threshold.exists)
     assert float(bare.threshold.margin) == pytest.approx(-1.0, abs=0.01)
+
+
+def test_processes_that_are_left_out_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Yb and Pr at 448 K, with the list of processes against every process that energy and strength allow."""
+    sig, at = particles.yb_pr_signature(), particles.conditions(852.0, 448.0)
+
+    @jax.jit
+    def threshold(network: RateNetwork) -> jax.Array:
+        ends = jnp.log(1e3), jnp.log(1e7)
+        return find_threshold(network, jnp.ones(network.n_unknowns), *ends).log_irradiance
+
+    def solved(least_share: float) -> tuple[int, float]:
+        monkeypatch.setattr("padesign.kinetics.processes.LEAST_SHARE", least_share)
+        model = ParticleModel(sig)
+        light, _ = jax.jit(model.build)(particles.YB_PR_GEOMETRY, (values(),), at)
+        return len(model.processes), float(threshold(light.network))
+
+    (kept, shortened), (every, full) = solved(LEAST_SHARE), solved(0.0)
+    assert kept < 0.5 * every
+    assert shortened == pytest.approx(full, abs=1e-3)
