@@ -190,6 +190,20 @@ def characterise(
 
 @app.command()
 @guarded
+def dynamics(
+    file: RunFileArgument,
+    set_: Set = None,
+    json: Json = False,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Write figures and CSV here.")] = None,
+) -> int:
+    """What a design does in time: rise times, trains of pulses, slow scans up and down in power."""
+    from padesign.cli.dynamics import dynamics
+
+    return dynamics(file, set_ or [], json, out)
+
+
+@app.command()
+@guarded
 def sweep(
     file: RunFileArgument,
     vary: Annotated[

@@ -17,7 +17,7 @@ from padesign.cli.definitions import calibration_note, set_line, sets_of
 from padesign.cli.evaluate import own_hosts
 from padesign.cli.fixed import demand_fixed
 from padesign.cli.guard import NOTHING_FOUND, placed
-from padesign.config import LoadedRun, RunFile, load_run_file
+from padesign.config import RunFile, load_run_file
 from padesign.config.build import build_network, build_scene, build_space
 from padesign.config.schema import SizeSpread
 from padesign.design.characterise import (
@@ -96,18 +96,11 @@ def characterise(file: Path, overrides: Sequence[str], as_json: bool, out: Path 
     run = loaded.run
     with placed(loaded):
         say("solving (a new kind of system compiles once, up to a minute)")
-        solution = _solve(loaded)
+        solution, bands = solve_fixed(run)
         outcome = Outcome(int(solution.trace.outcome)).text
         if outcome != "ok":
             say(f"no result: {outcome}")
             return NOTHING_FOUND
-        labels = run.emission or (run.network.emission if run.network is not None else None)
-        light = solution.light
-        bands = (
-            [solution.band(x) for x in labels] if labels else visible_order(light, SHORTEST_nm, LONGEST_nm, LEAST_SHARE)
-        )
-        if not bands:
-            raise InputError("the system has no radiative transition", cure="mark one process as `radiative`")
         found = _characterise(run, solution, bands)
     sets = [] if run.network is not None else sets_of(run, own_hosts(run))
     if as_json:
@@ -123,11 +116,20 @@ def characterise(file: Path, overrides: Sequence[str], as_json: bool, out: Path 
     return 0
 
 
-def _solve(loaded: LoadedRun) -> Solution:
-    run, scene = loaded.run, build_scene(loaded.run)
+def solve_fixed(run: RunFile) -> tuple[Solution, list[Band]]:
+    """The solved system of a run file without free values, and the bands to report of it."""
+    scene = build_scene(run)
     if run.network is not None:
-        return solve_text(build_network(run), float(run.excitation.wavelength_nm), scene)  # type: ignore[arg-type]
-    return solve_space(build_space(run), scene, dict(run.parameter_sets))
+        solution = solve_text(build_network(run), float(run.excitation.wavelength_nm), scene)  # type: ignore[arg-type]
+        labels = run.emission or run.network.emission
+    else:
+        solution, labels = solve_space(build_space(run), scene, dict(run.parameter_sets)), run.emission
+    if labels:
+        return solution, [solution.band(label) for label in labels]
+    bands = visible_order(solution.light, SHORTEST_nm, LONGEST_nm, LEAST_SHARE)
+    if not bands:
+        raise InputError("the system has no radiative transition", cure="mark one process as `radiative`")
+    return solution, bands
 
 
 def _characterise(run: RunFile, solution: Solution, bands: Sequence[Band]) -> Characterisation:

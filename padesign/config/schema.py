@@ -412,6 +412,48 @@ class Characterise(Closed):
     batch: SizeSpread | None = None
 
 
+class SwitchOn(Closed):
+    """The beam is switched on at time 0; rise times against irradiance."""
+
+    kind: Literal["switch_on"]
+    irradiances_kW_per_cm2: tuple[Irradiance, ...] | None = None
+    """By default `points` even in the logarithm over the excitation's window."""
+    points: Annotated[int, Quantity(low=1, high=500, whole=True)] = 21
+
+
+Milliseconds = Annotated[float, Quantity("ms", 1e-6, 1e6)]
+
+
+class PulseTrain(Closed):
+    """Rectangular pulses; brightness and colour of the last one against the width."""
+
+    kind: Literal["pulses"]
+    irradiance_kW_per_cm2: Irradiance
+    width_ms: tuple[Milliseconds, ...]
+    period_ms: Milliseconds
+    count: Annotated[int, Quantity(low=1, high=200, whole=True)] = 8
+
+    @model_validator(mode="after")
+    def _fits(self) -> PulseTrain:
+        if not self.width_ms:
+            raise complaint([Problem(("width_ms",), "is empty", "list at least one width")])
+        if max(self.width_ms) > self.period_ms:
+            what = f"is {self.period_ms:g}, shorter than the longest pulse of {max(self.width_ms):g} ms"
+            raise complaint([Problem(("period_ms",), what, "make the period at least as long as the pulses")])
+        return self
+
+
+class RampScan(Closed):
+    """Slowly up through the excitation's window and down again; hysteresis against the time of the scan."""
+
+    kind: Literal["ramp"]
+    scan_s: tuple[Annotated[float, Quantity("s", 1e-6, 1e6)], ...]
+    """Time of the way up; the way down takes as long."""
+
+
+Dynamics = Annotated[SwitchOn | PulseTrain | RampScan, Field(discriminator="kind")]
+
+
 class Search(Closed):
     """The outer discrete search and the inner gradient steps."""
 
@@ -517,6 +559,8 @@ class RunFile(Closed):
         | None
     ) = None
     characterise: Characterise = Characterise()
+    dynamics: Dynamics | None = None
+    """How the beam goes with time, for `padesign dynamics`."""
     search: Search = Search()
     solver: Solver = Solver()
     recipes: Recipes = Recipes()

@@ -11,11 +11,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import diffrax
+import jax
 import jax.numpy as jnp
 import optimistix as optx
 from jaxtyping import Array, Bool, Float
 
 from padesign.kinetics.network import RateNetwork
+from padesign.solve.profiles import AbstractProfile, Constant
 from padesign.types import Populations, Scalar
 
 FIRST_STEP_s = 1e-9
@@ -37,16 +39,28 @@ def integrate(
     irradiance_W_per_cm2: Scalar,
     times_s: Float[Array, " times"],
     *,
+    profile: AbstractProfile | None = None,
     relative_tolerance: float = 1e-8,
     absolute_tolerance: float = 1e-14,
     max_steps: int = MAX_STEPS,
     adjoint: diffrax.AbstractAdjoint | None = None,
 ) -> Trajectory:
-    """Integrate dp/dt from `start` at time 0 with constant irradiance and report at `times_s` (ascending)."""
+    """Integrate dp/dt from `start` at time 0 and report at `times_s` (ascending).
+
+    The irradiance is constant, or the peak of a `profile`; no step crosses a jump of it.
+    """
+    shape = Constant() if profile is None else profile
 
     def field(t: Any, p: Populations, args: Any) -> Populations:
-        return network.derivative_per_s(p, irradiance_W_per_cm2)
+        return network.derivative_per_s(p, irradiance_W_per_cm2 * shape.share(t))
 
+    jumps = jax.lax.stop_gradient(shape.jumps_s())
+    # Steps end at the reported times, between which the interpolation is of lower order than the steps.
+    steps = diffrax.ClipStepSizeController(
+        diffrax.PIDController(rtol=relative_tolerance, atol=absolute_tolerance),
+        step_ts=jax.lax.stop_gradient(times_s),
+        jump_ts=jumps if jumps.size else None,
+    )
     solution = diffrax.diffeqsolve(
         diffrax.ODETerm(field),
         diffrax.Kvaerno5(root_finder=optx.Chord(relative_tolerance, _STAGE_ABSOLUTE_TOLERANCE)),
@@ -55,7 +69,7 @@ def integrate(
         dt0=jnp.minimum(FIRST_STEP_s, times_s[-1] * 1e-3),
         y0=start,
         saveat=diffrax.SaveAt(ts=times_s),
-        stepsize_controller=diffrax.PIDController(rtol=relative_tolerance, atol=absolute_tolerance),
+        stepsize_controller=steps,
         max_steps=max_steps,
         adjoint=diffrax.RecursiveCheckpointAdjoint() if adjoint is None else adjoint,
         throw=False,

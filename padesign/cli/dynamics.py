@@ -1,0 +1,198 @@
+"""`padesign dynamics`: what a design does in time under the protocol of its run file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from padesign.cli.characterise import solve_fixed
+from padesign.cli.console import clean, emit, emit_json, number, say, shown, table
+from padesign.cli.definitions import calibration_note, set_line, sets_of
+from padesign.cli.evaluate import own_hosts
+from padesign.cli.fixed import demand_fixed
+from padesign.cli.guard import NOTHING_FOUND, placed
+from padesign.config import RunFile, load_run_file
+from padesign.config.schema import PulseTrain, RampScan, SwitchOn
+from padesign.design.characterise import state_at
+from padesign.design.dynamics import jumps, pulse_train, ramp, switch_on, turning_points
+from padesign.errors import InputError
+from padesign.kinetics.light import Band
+from padesign.observables.colour import chromaticity, lines, srgb_hex, unknown_energies
+from padesign.observables.relaxation import relaxation_time_s
+from padesign.observables.solution import Solution
+from padesign.report import time_figures
+from padesign.report.figure_style import FigureFiles
+from padesign.solve.continuation import Outcome
+
+_LIFETIMES = 10.0
+"""A rise is followed for at least this many times the slowest mode of the steady state that it ends in."""
+DEFINITIONS = {
+    "t10_ms": "time from switching on, in the ground state, until the emission reaches 10 % of its steady value",
+    "t50_ms": "the same for 50 %",
+    "t90_ms": "the same for 90 %",
+    "t10_over_t90": "0.046 for a single exponential, towards 1 for a delayed jump",
+    "photons_per_pulse": "photons of the band in the last period of the train",
+    "u_prime": "CIE 1976 chromaticity of all light of the last period; none where nothing visible is emitted",
+    "P_up_kW_per_cm2": "irradiance at which the emission rises fastest in time on the way up of a scan",
+    "P_down_kW_per_cm2": "irradiance at which it falls fastest in time on the way down",
+    "fold": "where the curve of steady states turns: the limit of infinitely slow scans",
+}
+
+
+def dynamics(file: Path, overrides: Sequence[str], as_json: bool, out: Path | None) -> int:
+    """Integrate the protocol in `dynamics` and print what is read off it."""
+    loaded = load_run_file(file, overrides)
+    demand_fixed(loaded)
+    run = loaded.run
+    if run.dynamics is None:
+        cure = "add for instance `dynamics: {kind: switch_on}`; the others are pulses and ramp"
+        raise InputError("has no `dynamics`", cure=cure, file=loaded.file)
+    with placed(loaded):
+        say("solving (a new kind of system compiles once, up to a minute)")
+        solution, bands = solve_fixed(run)
+        outcome = Outcome(int(solution.trace.outcome)).text
+        if outcome != "ok":
+            say(f"no result: {outcome}")
+            return NOTHING_FOUND
+        protocol = run.dynamics
+        if isinstance(protocol, SwitchOn):
+            found = _switch_on(run, protocol, solution, bands)
+        elif isinstance(protocol, PulseTrain):
+            found = _pulses(protocol, solution, bands)
+        else:
+            found = _ramp(run, protocol, solution, bands)
+    sets = [] if run.network is not None else sets_of(run, own_hosts(run))
+    rows = found["rows"]
+    used = {key: text for key, text in DEFINITIONS.items() if (key == "fold" and "folds" in found) or key in rows[0]}
+    if as_json:
+        told = {key: value for key, value in found.items() if key != "draw"}
+        emit_json({"name": run.name, **told, "definitions": used, "parameter_sets": [set_line(one) for one in sets]})
+    else:
+        emit(clean(f"{run.name}: {found['band']}, {protocol.kind}"))
+        table("", list(rows[0]), [[_cell(value) for value in row.values()] for row in rows], left=())
+        for line in found["lines"]:
+            emit(line)
+        for key, text in used.items():
+            emit(f"{key}: {text}.")
+        note = calibration_note(sets)
+        if note:
+            emit(note)
+    if out is not None:
+        for files in found["draw"](out):
+            say(f"figure: {shown(files.png)}")
+    return 0 if all(row["converged"] for row in rows) else NOTHING_FOUND
+
+
+def _cell(value: Any) -> str:
+    return value if isinstance(value, str) else str(value) if isinstance(value, bool) else number(value, 4)
+
+
+def _switch_on(run: RunFile, protocol: SwitchOn, solution: Solution, bands: Sequence[Band]) -> dict[str, Any]:
+    low, high = run.excitation.irradiance_window_kW_per_cm2
+    powers = protocol.irradiances_kW_per_cm2 or tuple(np.geomspace(low, high, protocol.points).tolist())
+    light, rows, traces = solution.light, [], []
+    for k, power in enumerate(powers, start=1):
+        log_power = jnp.log(1e3 * power)
+        tau = relaxation_time_s(light.network, state_at(solution, log_power), log_power)
+        answer = switch_on(solution, (bands[0],), 1e3 * power, _LIFETIMES * (tau if math.isfinite(tau) else 1.0))
+        t10, t50, t90 = (1e3 * float(t) for t in np.asarray(answer.time_s)[:, 0])
+        rows.append(
+            {
+                "irradiance_kW_per_cm2": power,
+                "t10_ms": t10,
+                "t50_ms": t50,
+                "t90_ms": t90,
+                "t10_over_t90": t10 / t90,
+                "converged": bool(answer.trace.converged) and bool(answer.finished[0]),
+            }
+        )
+        traces.append((power, np.asarray(answer.trace.times_s), np.asarray(answer.trace.photons_per_s)[:, 0]))
+        if k % 5 == 0 or k == len(powers):
+            say(f"{k} of {len(powers)} irradiances")
+    slowest = max(rows, key=lambda row: row["t50_ms"])
+    text = f"slowest: t50 {number(slowest['t50_ms'])} ms at {number(slowest['irradiance_kW_per_cm2'], 4)} kW/cm²"
+
+    def draw(folder: Path) -> list[FigureFiles]:
+        return [
+            time_figures.rise_figure(rows, bands[0].label, folder / "rise_times"),
+            time_figures.trace_figure(traces, bands[0].label, folder / "traces"),
+        ]
+
+    return {"band": bands[0].label, "rows": rows, "lines": [text], "draw": draw}
+
+
+def _pulses(protocol: PulseTrain, solution: Solution, bands: Sequence[Band]) -> dict[str, Any]:
+    light, rows, hues = solution.light, [], []
+    coloured = not unknown_energies(light)
+    for width in protocol.width_ms:
+        answer = pulse_train(
+            light,
+            tuple(bands),
+            protocol.count,
+            jnp.asarray(1e3 * protocol.irradiance_kW_per_cm2),
+            jnp.asarray(1e-3 * width),
+            jnp.asarray(1e-3 * protocol.period_ms),
+        )
+        times, photons = np.asarray(answer.trace.times_s), np.asarray(answer.trace.photons_per_s)
+        row: dict[str, Any] = {"width_ms": width}
+        for k, band in enumerate(bands):
+            key = "photons_per_pulse" if len(bands) == 1 else f"photons_per_pulse {band.label}"
+            row[key] = float(np.trapezoid(photons[:, k], times))
+        if coloured:
+            emitted = lines(light, answer.log_mean_populations)
+            seen = chromaticity(emitted.photons_per_s, emitted.wavelengths_nm)
+            visible = bool(seen.visible)
+            row["u_prime"], row["v_prime"] = (float(x) if visible else math.nan for x in (seen.u_prime, seen.v_prime))
+            hues.append(srgb_hex(np.asarray(seen.XYZ_W)) if visible else "#000000")
+        rows.append({**row, "converged": bool(answer.trace.converged)})
+        say(f"pulses of {width:g} ms done")
+
+    def draw(folder: Path) -> list[FigureFiles]:
+        return [time_figures.pulse_figure(rows, hues, folder / "pulses")]
+
+    train = f"{protocol.count} pulses every {protocol.period_ms:g} ms at {protocol.irradiance_kW_per_cm2:g} kW/cm²"
+    return {"band": ", ".join(band.label for band in bands), "rows": rows, "lines": [train], "draw": draw}
+
+
+def _ramp(run: RunFile, protocol: RampScan, solution: Solution, bands: Sequence[Band]) -> dict[str, Any]:
+    low, high = (jnp.asarray(1e3 * end) for end in run.excitation.irradiance_window_kW_per_cm2)
+    rows, loops = [], []
+    for scan in protocol.scan_s:
+        answer = ramp(solution.light, (bands[0],), low, high, jnp.asarray(scan))
+        up, down, converged = jumps(answer, 0)
+        P_up, P_down = float(jnp.exp(up)) / 1e3, float(jnp.exp(down)) / 1e3
+        rows.append(
+            {
+                "scan_s": scan,
+                "P_up_kW_per_cm2": P_up,
+                "P_down_kW_per_cm2": P_down,
+                "P_up_over_P_down": P_up / P_down,
+                "converged": bool(converged),
+            }
+        )
+        power = np.asarray(answer.irradiance_W_per_cm2) / 1e3
+        loops.append((scan, power, np.asarray(answer.trace.photons_per_s)[:, 0]))
+        say(f"scan of {scan:g} s done")
+    turns = turning_points(solution, bands[0])
+    folds = None
+    text = "the curve of steady states has no folds: what differs between up and down is delay"
+    if bool(turns.exist):
+        folds = {
+            "up_kW_per_cm2": float(jnp.exp(turns.log_up)) / 1e3,
+            "down_kW_per_cm2": float(jnp.exp(turns.log_down)) / 1e3,
+            "contrast": float(jnp.exp(turns.log_contrast)),
+        }
+        text = (
+            f"folds of the steady states: up {number(folds['up_kW_per_cm2'], 4)}, down "
+            f"{number(folds['down_kW_per_cm2'], 4)} kW/cm², contrast {number(folds['contrast'])} between them"
+        )
+
+    def draw(folder: Path) -> list[FigureFiles]:
+        return [time_figures.loop_figure(loops, bands[0].label, folds, folder / "hysteresis")]
+
+    return {"band": bands[0].label, "rows": rows, "lines": [text], "folds": folds, "draw": draw}

@@ -1,0 +1,122 @@
+"""One system in time: switched on, pulsed, or scanned slowly up and down in power."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from padesign.kinetics.light import Band, EmittingNetwork
+from padesign.observables.folds import Folds, folds
+from padesign.observables.solution import Solution
+from padesign.observables.traces import EmissionTrace, Rise, emission_trace, rise
+from padesign.programs import program
+from padesign.solve.profiles import Pulses, Ramp
+from padesign.solve.stability import ground_state
+from padesign.solve.transient import integrate
+from padesign.types import LogPopulations, Scalar
+
+_PER_PERIOD = 256
+_PER_SCAN = 1024
+_LONGER = 10
+"""Times that a rise is followed for longer before it is given up."""
+_SETTLING = 0.05
+"""Share of the way up in which the emission still rises from nothing."""
+_LONG = 65536
+"""Steps that an integration may take."""
+
+
+class PulseAnswer(NamedTuple):
+    """The last period of a train: `log_mean_populations` over the whole period, trace of the bands in it."""
+
+    trace: EmissionTrace
+    log_mean_populations: LogPopulations
+
+
+class RampAnswer(NamedTuple):
+    """A slow scan: irradiance (times,) in W cm^-2 and the emission of the bands; the second half is the way down."""
+
+    irradiance_W_per_cm2: Float[Array, " times"]
+    trace: EmissionTrace
+
+
+def _weights(light: EmittingNetwork, bands: tuple[Band, ...]) -> Float[Array, "bands n_unknowns"]:
+    return jnp.stack([light.weights(band) for band in bands])
+
+
+@program(static_argnums=(1,))
+def _switch_on(solution: Solution, bands: tuple[Band, ...], log_irradiance: Scalar, longest_s: Scalar) -> Rise:
+    steady = jnp.exp(solution.log_photons_per_s(list(bands), log_irradiance))
+    return rise(solution.light, _weights(solution.light, bands), jnp.exp(log_irradiance), steady, longest_s)
+
+
+def switch_on(solution: Solution, bands: tuple[Band, ...], irradiance_W_per_cm2: float, shortest_s: float) -> Rise:
+    """A rise followed until it is steady: from `shortest_s` on, ever three times as long.
+
+    The wait is a matter of the build-up from the first few excited ions, which no rate about the steady state tells.
+    """
+    longest = shortest_s
+    for _ in range(_LONGER):
+        answer = _switch_on(solution, bands, jnp.log(irradiance_W_per_cm2), jnp.asarray(longest))
+        if bool(jnp.all(answer.finished)):
+            break
+        longest *= 3.0
+    return answer
+
+
+@program(static_argnums=(1, 2))
+def pulse_train(
+    light: EmittingNetwork,
+    bands: tuple[Band, ...],
+    count: int,
+    irradiance_W_per_cm2: Scalar,
+    width_s: Scalar,
+    period_s: Scalar,
+) -> PulseAnswer:
+    """From the ground state through `count` pulses; the last period is reported."""
+    profile = Pulses(width_s, period_s, count)
+    begin = (count - 1) * period_s
+    # Half of the points while the light is on, half after it.
+    share = jnp.concatenate([jnp.linspace(1e-4, 1.0, _PER_PERIOD // 2), jnp.linspace(1.0, 2.0, _PER_PERIOD // 2)[1:]])
+    within = jnp.where(share <= 1.0, share * width_s, width_s + (share - 1.0) * (period_s - width_s))
+    times = begin + jnp.maximum(within, 1e-9)
+    start = ground_state(light.network)
+    path = integrate(light.network, start, irradiance_W_per_cm2, times, profile=profile, max_steps=_LONG)
+    weights = _weights(light, bands)
+    step = times[1:] - times[:-1]
+    mean = step @ (0.5 * (path.populations[1:] + path.populations[:-1])) / jnp.sum(step)
+    photons = path.populations @ weights.T
+    trace = EmissionTrace(times - begin, photons, jnp.zeros_like(photons), path.converged)
+    return PulseAnswer(trace, jnp.log(jnp.maximum(mean, 1e-300)))
+
+
+@program(static_argnums=(1,))
+def ramp(
+    light: EmittingNetwork, bands: tuple[Band, ...], lowest_W_per_cm2: Scalar, highest_W_per_cm2: Scalar, scan_s: Scalar
+) -> RampAnswer:
+    """From the ground state up in `scan_s` and down again, evenly in ln I."""
+    profile = Ramp(lowest_W_per_cm2 / highest_W_per_cm2, scan_s)
+    times = scan_s * jnp.linspace(1e-6, 2.0, 2 * _PER_SCAN)
+    trace = emission_trace(light, _weights(light, bands), highest_W_per_cm2, times, profile, max_steps=_LONG)
+    return RampAnswer(highest_W_per_cm2 * jax.vmap(profile.share)(times), trace)
+
+
+@program(static_argnums=(1,))
+def turning_points(solution: Solution, band: Band) -> Folds:
+    """See `padesign.observables.folds.folds`."""
+    return folds(solution, band)
+
+
+def jumps(answer: RampAnswer, band: int) -> tuple[Scalar, Scalar, Bool[Array, ""]]:
+    """ln of the irradiances at which the emission rises and falls fastest in time; whether the solve converged."""
+    half = answer.irradiance_W_per_cm2.size // 2
+    log_photons = jnp.log(answer.trace.photons_per_s[:, band] + 1e-300)
+    speed = log_photons[1:] - log_photons[:-1]
+    power = jnp.log(answer.irradiance_W_per_cm2)
+    place = jnp.arange(speed.size)
+    settled = place > _SETTLING * half
+    up = jnp.argmax(jnp.where(settled & (place < half), speed, -jnp.inf))
+    down = jnp.argmin(jnp.where(place >= half, speed, jnp.inf))
+    return power[up], power[down], answer.trace.converged

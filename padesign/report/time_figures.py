@@ -1,0 +1,125 @@
+"""Figures of what happens in time: rise times, traces, pulses, hysteresis."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from padesign.report.figure_style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    Columns,
+    FigureFiles,
+    logarithmic,
+    number_text,
+    palette,
+    shown,
+    write_figure,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Row = Mapping[str, Any]
+Trace = tuple[float, np.ndarray, np.ndarray]
+_MOST_TRACES = 7
+
+
+def rise_figure(rows: Sequence[Row], band: str, path: Path) -> FigureFiles:
+    """Times to 10, 50 and 90 % against irradiance."""
+    power = [row["irradiance_kW_per_cm2"] for row in rows]
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        for key, colour, style in (("t90_ms", ORANGE, "--"), ("t50_ms", BLUE, "-"), ("t10_ms", GREEN, ":")):
+            label = f"{key[1:3]} % of the steady emission"
+            axes.plot(power, [row[key] for row in rows], color=colour, linestyle=style, marker="o", ms=3, label=label)
+        axes.set(xscale="log", yscale="log", xlabel="irradiance (kW/cm²)", ylabel="time from switching on (ms)")
+        axes.set_title(shown(band, 64), loc="left")
+        axes.legend()
+        axes.grid(True)
+        logarithmic(axes.xaxis)
+
+    return write_figure(path, draw, (5.0, 3.6), Columns(list(rows[0]), [list(row.values()) for row in rows]))
+
+
+def trace_figure(traces: Sequence[Trace], band: str, path: Path) -> FigureFiles:
+    """Emission relative to its last value against time, at up to seven of the irradiances."""
+    picked = [traces[k] for k in np.unique(np.linspace(0, len(traces) - 1, _MOST_TRACES).round().astype(int))]
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        for (power, times, photons), colour in zip(picked, palette(len(picked)), strict=True):
+            axes.plot(1e3 * times, photons / photons[-1], color=colour, label=f"{number_text(power)} kW/cm²")
+        axes.set(xscale="log", xlabel="time from switching on (ms)", ylabel="emission (share of its last value)")
+        axes.set_title(shown(band, 64), loc="left")
+        axes.legend()
+        axes.grid(True)
+
+    rows = [(power, t, y) for power, times, photons in traces for t, y in zip(times, photons, strict=True)]
+    return write_figure(path, draw, (5.0, 3.6), Columns(["irradiance_kW_per_cm2", "time_s", "photons_per_s"], rows))
+
+
+def pulse_figure(rows: Sequence[Row], hues: Sequence[str], path: Path) -> FigureFiles:
+    """Photons of every band per pulse against the width of the pulse, over a strip of the colours that they make."""
+    width = [row["width_ms"] for row in rows]
+    bands = [key for key in rows[0] if key.startswith("photons_per_pulse")]
+
+    def draw(figure: Figure) -> None:
+        above, below = figure.subplots(2, 1, height_ratios=(4, 1), sharex=True)
+        for key, colour in zip(bands, palette(len(bands)), strict=True):
+            label = shown(key.removeprefix("photons_per_pulse").strip() or "band")
+            above.plot(width, [row[key] for row in rows], color=colour, marker="o", ms=3, label=label)
+        above.set(xscale="log", yscale="log", ylabel="photons per pulse")
+        above.legend()
+        above.grid(True)
+        below.set(xlabel="width of the pulse (ms)", yticks=[], ylim=(0.0, 1.0))
+        edges = _edges(width)
+        for k, hue in enumerate(hues):
+            below.axvspan(edges[k], edges[k + 1], color=hue, linewidth=0)
+        if not hues:
+            below.text(
+                0.5, 0.5, "no colour: energies are not given", ha="center", va="center", transform=below.transAxes
+            )
+        below.set_title("colour of one period, as bright as a screen can", loc="left", fontsize=8.5)
+        logarithmic(below.xaxis)
+
+    return write_figure(path, draw, (5.0, 4.2), Columns(list(rows[0]), [list(row.values()) for row in rows]))
+
+
+def loop_figure(loops: Sequence[Trace], band: str, folds: Mapping[str, float] | None, path: Path) -> FigureFiles:
+    """Emission on the way up and down of every scan; dotted: the folds of the steady states."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        for (scan, power, photons), colour in zip(loops, palette(len(loops)), strict=True):
+            half = len(power) // 2
+            axes.plot(power[:half], photons[:half], color=colour, label=f"up in {number_text(scan)} s")
+            axes.plot(power[half:], photons[half:], color=colour, linestyle="--", label="and down")
+        for key in ("up_kW_per_cm2", "down_kW_per_cm2") if folds else ():
+            axes.axvline(folds[key], color=GREY, linestyle=":", linewidth=1.0)  # type: ignore[index]
+        axes.set(xscale="log", yscale="log", xlabel="irradiance (kW/cm²)", ylabel="emission (photons/s)")
+        bright = np.concatenate([photons for _, _, photons in loops])
+        axes.set_ylim(bright.max() * 1e-10, bright.max() * 3.0)
+        axes.set_title(shown(band, 64), loc="left")
+        axes.legend()
+        axes.grid(True)
+        logarithmic(axes.xaxis)
+
+    rows = [(scan, p, y) for scan, power, photons in loops for p, y in zip(power, photons, strict=True)]
+    return write_figure(path, draw, (5.0, 3.8), Columns(["scan_s", "irradiance_kW_per_cm2", "photons_per_s"], rows))
+
+
+def _edges(values: Sequence[float]) -> list[float]:
+    """Borders between neighbours on a logarithmic axis."""
+    middles = [math.sqrt(a * b) for a, b in itertools.pairwise(values)]
+    first = values[0] ** 2 / middles[0] if middles else values[0] / 2
+    last = values[-1] ** 2 / middles[-1] if middles else values[-1] * 2
+    return [first, *middles, last]
