@@ -17,7 +17,7 @@ S = (
 )
 S_WINDOW = "largest mean slope over the stated width of irradiance on an upward sweep, jumps included"
 THRESHOLD = (
-    "linear-stability threshold: lowest irradiance at which the system with every ion in its ground state is unstable "
+    "linear-stability threshold: lowest irradiance at which the system with every ion at rest in the dark is unstable "
     "against avalanching; none where there is none up to ten times the power window"
 )
 PHOTONS = "spontaneous photons per second of the band from one particle, in all directions, at the stated irradiance"

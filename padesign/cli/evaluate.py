@@ -146,7 +146,7 @@ def _print(run: RunFile, result: Evaluation, sets: Sequence[ParameterSet]) -> No
         for text in [*level_lines(run, model), *inert_line(space)]:
             emit(text)
     if run.excitation.also:
-        emit("other beams stay on: the threshold still supposes every ion in its ground state, which they may prevent")
+        emit("other beams stay on: the threshold supposes each ion as they alone hold it, without transfer")
     for text in result.notes:
         emit(text)
     if result.bistable:

@@ -1,8 +1,11 @@
 """Threshold from linear stability of the unexcited particle, and an estimate of S there, without a power curve.
 
-With every ground state frozen at 1 the excited populations obey dp/dt = B p + source with B = B0 + I B1. Off-diagonal
-elements of B are non-negative, so its growth rate (eigenvalue of largest real part) is real with non-negative vectors
-(Perron-Frobenius), and the particle avalanches where it first rises through zero.
+The unexcited particle is the pump-off state p0 of each ion, which may fill several levels (a third of Eu is in 7F1 at
+295 K). With p0 frozen, what comes on top of it obeys de/dt = B e + source with B = B0 + I B1 for all levels but the
+lowest: an excess of the lowest level is none, one of a thermal level relaxes into it. Off-diagonal elements of B are
+non-negative, so its growth rate (eigenvalue of largest real part) is real with non-negative vectors (Perron-Frobenius),
+and the particle avalanches where it first rises through zero. Freezing leaves out that partners drain p0, as it does
+with a ground level alone.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from jax.scipy.linalg import lu_factor, lu_solve
 from jaxtyping import Array, Bool, Float
 
 from padesign.kinetics.network import RateNetwork
+from padesign.solve.steady import pump_off_equilibrium
 from padesign.types import Scalar
 
 _SCAN_POINTS = 56
@@ -25,18 +29,17 @@ _NODA_STEPS = 30
 
 
 class ExcitedSystem(NamedTuple):
-    """dp/dt = (at_rest + I per_irradiance) p + I source about the ground state; s^-1 and s^-1 per W cm^-2."""
+    """de/dt = (at_rest + I per_irradiance) e + I source about the pump-off state; s^-1 and s^-1 per W cm^-2."""
 
     at_rest: Float[Array, "n_excited n_excited"]
     per_irradiance: Float[Array, "n_excited n_excited"]
-    source_at_rest: Float[Array, " n_excited"]
     source_per_irradiance: Float[Array, " n_excited"]
 
     def matrix(self, log_irradiance: Scalar) -> Float[Array, "n_excited n_excited"]:
         return self.at_rest + jnp.exp(log_irradiance) * self.per_irradiance
 
     def source(self, log_irradiance: Scalar) -> Float[Array, " n_excited"]:
-        return self.source_at_rest + jnp.exp(log_irradiance) * self.source_per_irradiance
+        return jnp.exp(log_irradiance) * self.source_per_irradiance
 
 
 class Threshold(NamedTuple):
@@ -67,43 +70,28 @@ def excited_levels(network: RateNetwork) -> np.ndarray:
     return np.concatenate(keep)
 
 
-def ground_state(network: RateNetwork) -> Float[Array, " n_unknowns"]:
-    """Every ion in its first level."""
-    ground = np.ones(network.n_unknowns)
-    ground[excited_levels(network)] = 0.0
-    return jnp.asarray(ground)
-
-
 def excited_system(network: RateNetwork) -> ExcitedSystem:
-    """The linear problem about the ground state."""
+    """The linear problem about the pump-off state."""
     keep = excited_levels(network)
-    ground = ground_state(network)
-
+    rest = pump_off_equilibrium(network)
     n = network.n_unknowns
-    dark, bright = [], []
-    source_dark, source_bright = [], []
+    dark, bright, source = [], [], []
     start = 0
-    for d, w, t in zip(network.dark, network.pump, network.transfer, strict=True):
-        cells, levels = d.shape[0], d.shape[1]
-        for rates, from_ground, into, source in (
-            (d + t @ ground, t[:, :, 0, :], dark, source_dark),
-            (w, jnp.zeros_like(t[:, :, 0, :]), bright, source_bright),
-        ):
+    blocks = zip(network.dark, network.pump, network.transfer, network.split(rest), strict=True)
+    for d, w, t, held in blocks:
+        cells, levels = held.shape
+        gained = jnp.einsum("xabk,xb->xak", t, held)
+        for rates, by_partners, into in ((d + t @ rest, gained, dark), (w, jnp.zeros_like(gained), bright)):
             own = rates - jnp.eye(levels) * rates.sum(axis=1)[:, None, :]
             columns = start + np.arange(cells)[:, None] * levels + np.arange(levels)
-            rows = from_ground.at[
+            rows = by_partners.at[
                 np.arange(cells)[:, None, None], np.arange(levels)[None, :, None], columns[:, None, :]
             ].add(own)
             into.append(rows.reshape(cells * levels, n))
-            source.append(own[:, :, 0].ravel())
+        source.append(jnp.einsum("xab,xb->xa", w, held).ravel())
         start += cells * levels
     pick = np.ix_(keep, keep)
-    return ExcitedSystem(
-        jnp.concatenate(dark)[pick],
-        jnp.concatenate(bright)[pick],
-        jnp.concatenate(source_dark)[keep],
-        jnp.concatenate(source_bright)[keep],
-    )
+    return ExcitedSystem(jnp.concatenate(dark)[pick], jnp.concatenate(bright)[pick], jnp.concatenate(source)[keep])
 
 
 def growth_rate(matrix: Float[Array, "n n"]) -> tuple[Scalar, Float[Array, " n"]]:
@@ -264,12 +252,13 @@ def _slope_estimate(
 
     embed = jnp.zeros((network.n_unknowns, n)).at[keep, np.arange(n)].set(1.0)
     full = embed @ right
-    ground = ground_state(network)
-    drained = [(block.sum(axis=1, keepdims=True) * (jnp.arange(block.shape[1]) == 0)) for block in network.split(full)]
+    rest = pump_off_equilibrium(network)
+    split = zip(network.split(full), network.split(rest), strict=True)
+    drained = [excess.sum(axis=1, keepdims=True) * held for excess, held in split]
     direction = full - jnp.concatenate([block.ravel() for block in drained])
 
     def derivative(amount: Scalar) -> Array:
-        p = ground + amount * direction
+        p = rest + amount * direction
         return network.derivative_per_s(p, jnp.exp(lam))[keep]
 
     def first(amount: Scalar) -> Array:

@@ -10,7 +10,7 @@ import pytest
 
 from padesign.kinetics.light import EmittingNetwork, find_band
 from padesign.observables.solution import SteadyStateMethod, solve
-from padesign.solve.stability import ground_state
+from padesign.solve.steady import pump_off_equilibrium
 from padesign.solve.transient import integrate
 from tests.systems.avalanche import SAMPLE_4
 from tests.systems.differences import central
@@ -33,7 +33,9 @@ def on_the_rise(light: EmittingNetwork, log_change: jax.Array, times_s: jax.Arra
     """Log of the emitting level (the last but none of the first four) at some times after switching on."""
     network = with_rates(light, log_change).network
     level = min(3, network.n_unknowns - 1)
-    return jnp.log(integrate(network, ground_state(network), jnp.asarray(irradiance), times_s).populations[:, level])
+    return jnp.log(
+        integrate(network, pump_off_equilibrium(network), jnp.asarray(irradiance), times_s).populations[:, level]
+    )
 
 
 @pytest.mark.parametrize(

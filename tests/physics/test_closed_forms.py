@@ -16,6 +16,7 @@ from scipy.optimize import root
 
 from padesign.config import load_run_file
 from padesign.config.build import build_network
+from padesign.kinetics.text import parse_network
 from padesign.observables.nonlinearity import states_on_sweep
 from tests.systems.avalanche import BISTABLE, RATIO_1E4, SAMPLE_4, Avalanche
 from tests.systems.solving import Measured, avalanche_light, measure, measure_avalanche
@@ -35,6 +36,25 @@ def measured_config(name: str, band: str) -> Measured:
 @pytest.mark.parametrize("model", [SAMPLE_4, RATIO_1E4, WITH_UPCONVERSION, BISTABLE])
 def test_the_threshold_is_the_closed_form(model: Avalanche) -> None:
     assert measure_avalanche(model).threshold_kW_per_cm2 == pytest.approx(model.threshold_W_per_cm2() / 1e3, rel=1e-9)
+
+
+def test_an_ion_that_rests_in_two_levels_avalanches_where_one_with_a_single_ground_level_does() -> None:
+    """Two levels of equal share in fast exchange, absorption and cross-relaxation only from the upper: twice the rates.
+
+    As in Eu, where 7F1 holds a third of the ions and makes resonances that 7F0 does not.
+    """
+    model = RATIO_1E4
+    lines = ["X:0 -> X:1 @ 1e11 1/s", "X:1 -> X:0 @ 1e11 1/s"]
+    for line in model.lines:
+        what, _, value = line.partition(" @ ")
+        rate, *unit = value.split()
+        twice = 2.0 if what.startswith("X:1 ->") or "+ X:1 ->" in what else 1.0
+        lines.append(f"{what} @ {twice * float(rate)!r} {' '.join(unit)}")
+    light = parse_network({"X": ("0", *model.levels["X"])}, lines).network(model.wavelength_nm)
+    found, expected = measure(light, "X:3 -> X:1", 1.0, 100.0), measure_avalanche(model)
+    assert found.threshold_kW_per_cm2 == pytest.approx(expected.threshold_kW_per_cm2, rel=1e-6)
+    assert found.S == pytest.approx(expected.S, rel=1e-6)
+    assert float(found.threshold.slope_estimate) == pytest.approx(float(expected.threshold.slope_estimate), rel=1e-6)
 
 
 @pytest.mark.parametrize("model", [SAMPLE_4, RATIO_1E4, WITH_UPCONVERSION])

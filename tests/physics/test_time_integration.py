@@ -13,7 +13,7 @@ from scipy.integrate import solve_ivp
 from padesign.kinetics.light import EmittingNetwork
 from padesign.observables.nonlinearity import states_on_sweep
 from padesign.solve.continuation import Trace
-from padesign.solve.stability import ground_state
+from padesign.solve.steady import pump_off_equilibrium
 from padesign.solve.transient import Trajectory, integrate
 from tests.systems.avalanche import BISTABLE, SAMPLE_4
 from tests.systems.particles import TM_BAND, measure_tm
@@ -25,8 +25,8 @@ TIMES_s = jnp.array([1e-6, 1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 1.0, 20.0])
 
 
 def from_dark(light: EmittingNetwork, power_kW: float) -> Trajectory:
-    """Switched on at time 0 with every ion in its ground level."""
-    return run(light.network, ground_state(light.network), jnp.asarray(1e3 * power_kW), TIMES_s)
+    """Switched on at time 0 from the pump-off state."""
+    return run(light.network, pump_off_equilibrium(light.network), jnp.asarray(1e3 * power_kW), TIMES_s)
 
 
 @functools.cache

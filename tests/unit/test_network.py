@@ -8,8 +8,15 @@ import numpy as np
 import pytest
 
 from padesign.kinetics.network import FLOOR_per_s, RateNetwork
-from padesign.solve.stability import excited_levels, excited_system, ground_state
-from padesign.solve.steady import attach_derivatives, low_power_start, newton, stationary_distribution, tangent
+from padesign.solve.stability import excited_levels, excited_system
+from padesign.solve.steady import (
+    attach_derivatives,
+    low_power_start,
+    newton,
+    pump_off_equilibrium,
+    stationary_distribution,
+    tangent,
+)
 from tests.systems.networks import exact_stationary, random_network, random_populations
 
 SHAPE = ((2, 4), (1, 3))
@@ -144,18 +151,21 @@ def test_the_ends_of_derivatives_agree_with_solving_again(networks: list[RateNet
     assert np.allclose(jax.jit(jax.jacrev(attached))(1.0), by_rate, rtol=1e-6, atol=1e-7)
 
 
-def test_the_excited_system_is_the_jacobian_about_the_frozen_ground_state(networks: list[RateNetwork]) -> None:
-    """dp/dt of the excited levels with every ground level held at 1 is affine to first order: B p + source."""
+def test_the_excited_system_is_the_jacobian_about_the_frozen_pump_off_state(networks: list[RateNetwork]) -> None:
+    """d/dt of what comes on top of the pump-off populations, which partners do not drain: B e + source."""
     network, lam = networks[2], jnp.asarray(np.log(2e3))
     system, keep = jax.jit(excited_system)(network), excited_levels(network)
-    p0 = ground_state(network)
+    rest = pump_off_equilibrium(network)
+    loss = network.gain_loss(rest, jnp.exp(lam))[1]
 
-    def excited(small: jax.Array) -> jax.Array:
-        return network.derivative_per_s(p0.at[keep].set(small), jnp.exp(lam))[keep]
+    def excess(small: jax.Array) -> jax.Array:
+        on_top = jnp.zeros_like(rest).at[keep].set(small)
+        return (network.gain_loss(rest + on_top, jnp.exp(lam))[0] - loss * on_top)[keep]
 
     zero = jnp.zeros(len(keep))
-    expected = jax.jit(jax.jacfwd(excited))(zero)
+    expected = jax.jit(jax.jacfwd(excess))(zero)
+    lit = excess(zero) - network.gain_loss(rest, jnp.asarray(0.0))[0][keep]
     assert np.allclose(system.matrix(lam), expected, rtol=1e-12, atol=1e-12)
-    assert np.allclose(system.source(lam), excited(zero), rtol=1e-12, atol=1e-12)
+    assert np.allclose(system.source(lam), lit, rtol=1e-12, atol=1e-12)
     off = np.asarray(system.matrix(lam)) - np.diag(np.diag(np.asarray(system.matrix(lam))))
     assert np.all(off >= 0.0)
