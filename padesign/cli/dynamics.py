@@ -32,7 +32,7 @@ from padesign.solve.continuation import Outcome
 _LIFETIMES = 10.0
 """A rise is followed for at least this many times the slowest mode of the steady state that it ends in."""
 DEFINITIONS = {
-    "t10_ms": "time from switching on, in the ground state, until the emission reaches 10 % of its steady value",
+    "t10_ms": "time from switching on, at rest in the dark, until the emission reaches 10 % of its steady value",
     "t50_ms": "the same for 50 %",
     "t90_ms": "the same for 90 %",
     "t10_over_t90": "0.046 for a single exponential, towards 1 for a delayed jump",

@@ -14,7 +14,7 @@ from padesign.observables.solution import Solution
 from padesign.observables.traces import EmissionTrace, Rise, emission_trace, rise
 from padesign.programs import program
 from padesign.solve.profiles import Pulses, Ramp
-from padesign.solve.stability import ground_state
+from padesign.solve.steady import pump_off_equilibrium
 from padesign.solve.transient import integrate
 from padesign.types import LogPopulations, Scalar
 
@@ -82,7 +82,7 @@ def pulse_train(
     share = jnp.concatenate([jnp.linspace(1e-4, 1.0, _PER_PERIOD // 2), jnp.linspace(1.0, 2.0, _PER_PERIOD // 2)[1:]])
     within = jnp.where(share <= 1.0, share * width_s, width_s + (share - 1.0) * (period_s - width_s))
     times = begin + jnp.maximum(within, 1e-9)
-    start = ground_state(light.network)
+    start = pump_off_equilibrium(light.network)
     path = integrate(light.network, start, irradiance_W_per_cm2, times, profile=profile, max_steps=_LONG)
     weights = _weights(light, bands)
     step = times[1:] - times[:-1]

@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float
 
 from padesign.kinetics.light import EmittingNetwork
 from padesign.solve.profiles import AbstractProfile
-from padesign.solve.stability import ground_state
+from padesign.solve.steady import pump_off_equilibrium
 from padesign.solve.transient import integrate
 from padesign.types import Scalar, ScalarLike
 
@@ -51,9 +51,9 @@ def emission_trace(
     start: Float[Array, " n_unknowns"] | None = None,
     max_steps: int = 16384,
 ) -> EmissionTrace:
-    """Integrate from the ground state (or `start`) and see the bands; differentiable through the integration."""
+    """Integrate from the particle at rest (or `start`) and see the bands; differentiable through the integration."""
     network = light.network
-    first = ground_state(network) if start is None else start
+    first = pump_off_equilibrium(network) if start is None else start
     path = integrate(network, first, irradiance_W_per_cm2, times_s, profile=profile, max_steps=max_steps)
 
     def speed(t: Scalar, p: Array) -> Array:
@@ -71,7 +71,7 @@ def rise(
     steady_photons_per_s: Float[Array, " bands"],
     longest_s: ScalarLike,
 ) -> Rise:
-    """Switch on at time 0 from the ground state and wait `longest_s`; the steady emission is known beforehand."""
+    """Switch on at time 0 from the particle at rest and wait `longest_s`; the steady emission is known beforehand."""
     times = longest_s * jnp.geomspace(_EARLIEST, 1.0, RISE_POINTS)
     trace = emission_trace(light, weights, irradiance_W_per_cm2, times)
     found = jnp.stack([first_time_s(trace, share * steady_photons_per_s) for share in FRACTIONS])
