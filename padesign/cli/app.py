@@ -243,6 +243,26 @@ def network(
 
 @app.command()
 @guarded
+def analyse(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Measured tables (CSV, .asc, text).")],
+    column: Annotated[str | None, typer.Option("--column", help="The column of the emission.")] = None,
+    window_decades: Annotated[
+        float, typer.Option("--window-decades", min=0.01, max=1.0, help="Window of power for local slopes.")
+    ] = 0.1,
+    design: Annotated[
+        Path | None, typer.Option("--design", metavar="FILE", help="A run file to draw beside the data (with --out).")
+    ] = None,
+    json: Json = False,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Write figures and CSV here.")] = None,
+) -> int:
+    """Read measured power dependences and time traces: S, thresholds, gain and rise times with their errors."""
+    from padesign.cli.analyse import analyse
+
+    return analyse(files, column, window_decades, design, json, out)
+
+
+@app.command()
+@guarded
 def schema() -> int:
     """Print the JSON Schema of run files."""
     from padesign.cli.console import emit_json

@@ -1,0 +1,261 @@
+"""A measured power dependence: background, local slopes, thresholds, gain, all with errors from simulated noise.
+
+The signal is counts minus a background from the flat low-power end. Local slopes are weighted straight lines of
+ln(signal) against ln(power) over a stated window. Errors and the bias of the largest slope (the largest of many noisy
+numbers is too large) come from a parametric bootstrap: the fitted curve with fresh noise, analysed in the same way.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from padesign.errors import InputError
+from padesign.measured.read import Measurement
+
+DRAWS = 400
+_GATE = 3.0
+"""Points count as signal from this many standard deviations above the background on."""
+_REPEATABLE = 0.02
+"""Relative error that no point is better than in the weights, so that the brightest of a window do not decide alone."""
+_LEAST_IN_WINDOW = 3
+_FIRST_SLOPE = 5.0
+_SATURATED = 2.0
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with the ends of its 95 % interval; `value` None where the data have no such number."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    unit: str
+    definition: str
+
+
+@dataclass(frozen=True)
+class PowerResult:
+    """What was read off, and the curve that it was read off; powers in `unit`.
+
+    `used`: points above the background; `error`: of ln(signal), as the lines weigh it.
+    """
+
+    numbers: dict[str, Estimate]
+    power: np.ndarray
+    signal: np.ndarray
+    sigma: np.ndarray
+    used: np.ndarray
+    error: np.ndarray
+    slope_at: np.ndarray
+    slope: np.ndarray
+    unit: str
+    remarks: tuple[str, ...]
+
+
+def analyse_power(data: Measurement, window_decades: float = 0.1, seed: int = 1) -> PowerResult:
+    """All numbers of one sweep; raises `InputError` when there are too few points above the background."""
+    remarks = list(data.remarks)
+    power, counts = _one_sweep(data, remarks)
+    power, counts = _without_ceiling(power, counts, remarks)
+    background, doubt, dark = _background(counts)
+    remarks.append(f"background {background:.4g} ± {doubt:.2g} counts from the {dark} points of lowest power")
+    signal = counts - background
+    excess = _excess_noise(power, counts, signal)
+    sigma = np.sqrt(np.maximum(counts, 1.0) + (excess * np.maximum(signal, 0.0)) ** 2 + doubt**2)
+    usable = signal > _GATE * sigma
+    usable &= np.arange(usable.size) >= (np.flatnonzero(~usable)[-1] + 1 if (~usable).any() else 0)
+    if usable.sum() < 2 * _LEAST_IN_WINDOW:
+        raise InputError(
+            f"has {int(usable.sum())} points above the background", cure="measure to higher powers", file=data.file
+        )
+    x, width = np.log(power[usable]), window_decades * math.log(10.0)
+    errors = np.hypot(sigma / np.where(signal > 0.0, signal, np.inf), _REPEATABLE)
+    y, error = np.log(signal[usable]), errors[usable]
+    fit = _Lines(x, error, width)
+    first = _numbers(fit, y)
+    smooth = fit.smoothed(y)
+    rng = np.random.default_rng(seed)
+    clean = np.exp(smooth)
+    spread = np.sqrt(np.maximum(clean + background, 1.0) + (excess * clean) ** 2)
+    drawn = clean + spread * rng.standard_normal((DRAWS, x.size)) - doubt * rng.standard_normal((DRAWS, 1))
+    noisy = np.log(np.maximum(drawn, 0.2 * clean))
+    again = [_numbers(fit, row) for row in noisy]
+    reference = _numbers(fit, smooth)
+    units = {"S": "1", "gain": "1"}
+    definitions = _definitions(window_decades)
+    numbers = {}
+    for key, value in first.items():
+        draws = np.array([one[key] for one in again if one[key] is not None], dtype=float)
+        base = reference[key]
+        if value is None or base is None or draws.size < DRAWS // 2:
+            numbers[key] = Estimate(None, None, None, units.get(key, data.x_unit), definitions[key])
+            continue
+        ratio = np.log(np.maximum(draws, 1e-300) / base)
+        low, high = np.quantile(ratio, [0.025, 0.975])
+        centre = math.log(value) - float(np.median(ratio))
+        value, lowest, highest = (math.exp(v) for v in (centre, math.log(value) - high, math.log(value) - low))
+        numbers[key] = Estimate(value, lowest, highest, units.get(key, data.x_unit), definitions[key])
+    slopes = fit.slopes(y)
+    at = np.exp(fit.centre)
+    return PowerResult(numbers, power, signal, sigma, usable, errors, at, slopes, data.x_unit, tuple(remarks))
+
+
+def _definitions(window: float) -> dict[str, str]:
+    lines = f"weighted straight lines of ln(signal) against ln(power) over {window:g} decade"
+    return {
+        "S": f"largest slope of {lines}, corrected for the bias of a largest value",
+        "threshold_steepest": f"where the slope of the {lines} is largest (vertex of a parabola through the top)",
+        "threshold_tangents": "where the line through the points before that meets the steepest line",
+        "threshold_slope_above_5": f"last power before the steepest at which the slope of the {lines} is below 5",
+        "gain": "largest I(2P)/I(P) of the same lines",
+        "saturation": f"first power above the steepest at which the slope has fallen to {_SATURATED:g}",
+    }
+
+
+class _Lines:
+    """Weighted straight lines through all points within half a window of each point that has enough neighbours.
+
+    Slope and level of a line hold at its `centre`, the weighted mean of its points.
+    """
+
+    def __init__(self, x: np.ndarray, error: np.ndarray, width: float) -> None:
+        near = np.abs(x[:, None] - x[None, :]) <= 0.5 * width + 1e-12
+        wide = near.sum(axis=1) >= _LEAST_IN_WINDOW
+        inside = (x - 0.4 * width >= x[0]) & (x + 0.4 * width <= x[-1])
+        keep = wide & inside
+        if not keep.any():
+            keep = wide
+        if not keep.any():
+            raise InputError("has too few points within one window", cure="give a wider one with --window-decades")
+        weight = near[keep] / error[None, :] ** 2
+        total = weight.sum(axis=1, keepdims=True)
+        mean = (weight * x).sum(axis=1, keepdims=True) / total
+        lever = weight * (x - mean)
+        self._slope = lever / (lever * (x - mean)).sum(axis=1, keepdims=True)
+        self._level = weight / total
+        self.centre, self.x, self.error = mean[:, 0], x, error
+
+    def slopes(self, y: np.ndarray) -> np.ndarray:
+        """Slope at every centre."""
+        return self._slope @ y
+
+    def values(self, y: np.ndarray) -> np.ndarray:
+        """ln(signal) of the line at every centre."""
+        return self._level @ y
+
+    def smoothed(self, y: np.ndarray) -> np.ndarray:
+        """The fitted curve at every point."""
+        return np.interp(self.x, self.centre, self.values(y)) + self._beyond(y)
+
+    def _beyond(self, y: np.ndarray) -> np.ndarray:
+        """Outside the centres the first and the last line go on."""
+        slopes, low, high = self.slopes(y), self.centre[0], self.centre[-1]
+        return slopes[0] * np.minimum(self.x - low, 0.0) + slopes[-1] * np.maximum(self.x - high, 0.0)
+
+
+def _numbers(fit: _Lines, y: np.ndarray) -> dict[str, float | None]:
+    slopes, values, x = fit.slopes(y), fit.values(y), fit.centre
+    top = int(np.argmax(slopes))
+    rise = _last_below(x, slopes[: top + 1], _FIRST_SLOPE)
+    found: dict[str, float | None] = {"S": max(float(slopes[top]), 1e-3), "threshold_steepest": _summit(x, slopes, top)}
+    found["threshold_slope_above_5"] = None if rise is None else math.exp(rise)
+    beyond = np.flatnonzero(slopes[top:] <= _SATURATED)
+    back = slice(top, top + int(beyond[0]) + 1) if beyond.size else slice(0, 0)
+    fall = _last_below(-x[back][::-1], slopes[back][::-1], _SATURATED + 1e-12)
+    found["saturation"] = None if fall is None else math.exp(-fall)
+    found["threshold_tangents"] = None
+    before = fit.x <= (x[top] if rise is None else rise)
+    if slopes[top] > _FIRST_SLOPE and before.sum() >= _LEAST_IN_WINDOW:
+        slope, level = np.polyfit(fit.x[before], y[before], 1, w=1.0 / fit.error[before])
+        meet = float((level - (values[top] - slopes[top] * x[top])) / (slopes[top] - slope))
+        found["threshold_tangents"] = math.exp(min(max(meet, x[0] - 5.0), x[-1] + 5.0))
+    doubled = np.interp(x + math.log(2.0), x, values, right=np.nan) - values
+    found["gain"] = float(np.exp(np.nanmax(doubled))) if np.isfinite(doubled).any() else None
+    return found
+
+
+def _summit(x: np.ndarray, slopes: np.ndarray, top: int) -> float:
+    """Where the slopes are largest: the vertex of a parabola through all next to the top that reach 80 % of it."""
+    high = slopes >= 0.8 * slopes[top]
+    first = top - int(np.argmin(np.append(high[: top + 1][::-1], False))) + 1
+    last = top + int(np.argmin(np.append(high[top:], False))) - 1
+    if last - first < 3:
+        return math.exp(x[top])
+    a, b, _ = np.polyfit(x[first : last + 1] - x[top], slopes[first : last + 1], 2)
+    return math.exp(float(np.clip(x[top] - 0.5 * b / a, x[first], x[last])) if a < 0.0 else x[top])
+
+
+def _last_below(x: np.ndarray, slopes: np.ndarray, level: float) -> float | None:
+    """The last place before the end, which is the top, at which the slope still is below `level`."""
+    below = np.flatnonzero(slopes < level)
+    if not below.size or below[-1] == slopes.size - 1:
+        return None
+    k = int(below[-1])
+    return float(x[k] + (level - slopes[k]) / (slopes[k + 1] - slopes[k]) * (x[k + 1] - x[k]))
+
+
+def _one_sweep(data: Measurement, remarks: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Powers in ascending order; of a file that goes up and down only the way up."""
+    x, y = data.x, data.counts
+    top = int(np.argmax(x))
+    way_down = x.size - 1 - top
+    if way_down > 0.25 * x.size and np.mean(np.diff(x[top:]) < 0) > 0.9 and np.mean(np.diff(x[: top + 1]) > 0) > 0.9:
+        remarks.append(f"the last {way_down} rows go down in power and were left out")
+        x, y = x[: top + 1], y[: top + 1]
+    order = np.argsort(x, kind="stable")
+    if (np.diff(x) < 0).any():
+        remarks.append("powers were sorted")
+    x, y = x[order], y[order]
+    values, place, count = np.unique(x, return_inverse=True, return_counts=True)
+    if values.size < x.size:
+        remarks.append(f"{x.size - values.size} rows of repeated powers were averaged")
+        y = np.bincount(place, weights=y) / count
+    return values, y
+
+
+def _without_ceiling(power: np.ndarray, counts: np.ndarray, remarks: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Without the highest powers where the detector gives one and the same largest number."""
+    at_top = counts >= counts.max() * (1.0 - 1e-12)
+    if at_top.sum() < 3:
+        return power, counts
+    first = int(np.argmax(at_top))
+    remarks.append(f"the detector is saturated from {power[first]:.4g} on: {counts.size - first} rows left out")
+    return power[:first], counts[:first]
+
+
+def _background(counts: np.ndarray) -> tuple[float, float, int]:
+    """Mean, its standard error and number of the longest run of lowest powers that is constant within its scatter."""
+    least = max(3, min(5, counts.size // 6))
+    n = least
+    while n < counts.size:
+        part = counts[:n]
+        scatter = max(float(part.std(ddof=1)), math.sqrt(max(float(part.mean()), 1.0)))
+        if counts[n : n + 3].mean() > part.mean() + 3.0 * scatter / math.sqrt(min(3, counts.size - n)):
+            break
+        n += 1
+    if n >= counts.size:
+        return 0.0, 0.0, 0
+    n = max(least, int(0.8 * n))
+    part = counts[:n]
+    rising = np.polyfit(np.arange(n), part, 1)[0] * n
+    if rising > 2.0 * max(float(part.std(ddof=1)), 1.0):
+        return 0.0, 0.0, 0
+    spread = max(float(part.std(ddof=1)), math.sqrt(max(float(part.mean()), 1.0)))
+    return float(part.mean()), spread / math.sqrt(n), n
+
+
+def _excess_noise(power: np.ndarray, counts: np.ndarray, signal: np.ndarray) -> float:
+    """Relative noise beyond counting statistics, from second differences of ln(signal) at high counts."""
+    bright = signal > 400.0
+    if bright.sum() < 8:
+        return 0.0
+    x, y = np.log(power[bright]), np.log(signal[bright])
+    a = (x[2:] - x[1:-1]) / np.maximum(x[2:] - x[:-2], 1e-12)
+    miss = y[1:-1] - a * y[:-2] - (1.0 - a) * y[2:]
+    scale = np.sqrt(1.0 + a**2 + (1.0 - a) ** 2)
+    counted = np.sqrt(counts[bright][1:-1]) / signal[bright][1:-1]
+    sigma = 1.4826 * float(np.median(np.abs(miss) / scale))
+    return math.sqrt(max(0.0, sigma**2 - float(np.median(counted)) ** 2))

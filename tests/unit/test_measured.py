@@ -1,0 +1,205 @@
+"""Measured files: every way of writing them, every flaw they have, and what is read off them against the truth."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from padesign.cli import app
+from padesign.errors import InputError
+from padesign.measured import Measurement, analyse_power, analyse_time, read_measurement
+from padesign.measured.power import _Lines, _numbers
+
+POWERS = np.geomspace(10.0, 4000.0, 160)
+CENTRE, STEEPNESS = math.log(400.0), 9.0
+BACKGROUND = 6.0
+
+
+def log_signal(x: np.ndarray) -> np.ndarray:
+    """A curve of slope 2 with a peak of 2 + 9 at 400 kW/cm^2 and 1 far above: the integral of its local slope."""
+    fine = np.linspace(math.log(POWERS[0]) - 0.1, math.log(POWERS[-1]) + 0.1, 20001)
+    slope = 1.5 - 0.5 * np.tanh((fine - CENTRE) / 0.4) + STEEPNESS * np.exp(-(((fine - CENTRE) / 0.25) ** 2))
+    total = np.concatenate([[0.0], np.cumsum(0.5 * (slope[1:] + slope[:-1]) * np.diff(fine))])
+    return np.interp(x, fine, total) + math.log(0.5)
+
+
+CLEAN = np.exp(log_signal(np.log(POWERS)))
+
+
+def draw(seed: int, relative: float = 0.02) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    noisy = CLEAN * np.exp(relative * rng.standard_normal(POWERS.size))
+    return rng.poisson(noisy + BACKGROUND).astype(float)
+
+
+def data_of(counts: np.ndarray, powers: np.ndarray = POWERS) -> Measurement:
+    return Measurement("drawn", "power", powers, "kW/cm^2", counts, "counts", ())
+
+
+TRUTH = {key: one.value for key, one in analyse_power(data_of(1e4 * CLEAN), 0.1).numbers.items()}
+
+
+def covered(draws: int) -> dict[str, int]:
+    """How many draws have the truth inside the 95 % interval: the same lines through the curve without noise."""
+    hits = dict.fromkeys(("S", "threshold_steepest", "gain", "threshold_tangents"), 0)
+    for seed in range(draws):
+        result = analyse_power(data_of(draw(seed)), 0.1)
+        used = result.used
+        true = _numbers(_Lines(np.log(POWERS[used]), result.error[used], 0.1 * math.log(10.0)), np.log(CLEAN[used]))
+        for key in hits:
+            one = result.numbers[key]
+            hits[key] += one.low is not None and one.high is not None and one.low <= true[key] <= one.high
+    return hits
+
+
+def test_the_truth_is_the_curves_own_slope() -> None:
+    """The mean slope over 0.1 decade of a peak of half width 0.25 in ln P is 4 % below its top."""
+    assert TRUTH["S"] == pytest.approx(1.5 + STEEPNESS, rel=0.06)
+    assert TRUTH["threshold_steepest"] == pytest.approx(400.0, rel=0.05)
+
+
+def test_most_intervals_hold_the_truth() -> None:
+    assert all(count >= 16 for count in covered(20).values())
+
+
+@pytest.mark.verify
+def test_ninety_to_ninety_nine_of_a_hundred_intervals_hold_the_truth() -> None:
+    assert {key: 90 <= count <= 99 for key, count in covered(100).items()} == dict.fromkeys(covered(1), True)
+
+
+def test_half_of_the_data_gives_the_same_numbers() -> None:
+    counts = draw(3)
+    whole, thinned = analyse_power(data_of(counts)), analyse_power(data_of(counts[::2], POWERS[::2]))
+    for key in ("S", "threshold_steepest", "threshold_tangents", "gain"):
+        assert thinned.numbers[key].value == pytest.approx(whole.numbers[key].value, rel=0.1 if key == "gain" else 0.05)
+
+
+HEADER = "Power [mW]\tPower density [W/cm^2]\tIntensity [counts]"
+ROWS = [(p / 50.0, 1e3 * p, c) for p, c in zip(POWERS, draw(1), strict=True)]
+
+
+def write(path: Path, header: str | None, separator: str, *, comma: bool = False, end: str = "\n", rows=ROWS) -> Path:  # type: ignore[no-untyped-def]
+    lines = ["Power dependence experiment", "", "Wavelength [nm]: 852.0", ""] if end == "\r\n" else []
+    lines += [header] if header else []
+    lines += [separator.join(f"{v:.6f}" for v in row).replace(".", "," if comma else ".") for row in rows]
+    path.write_bytes((end.join(lines) + end).encode("utf-8"))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("header", "separator", "comma", "end"),
+    [
+        (HEADER, "\t", False, "\r\n"),
+        (HEADER.replace("\t", ","), ",", False, "\n"),
+        (HEADER.replace("\t", ";"), ";", False, "\r"),
+        (HEADER.replace("\t", ";"), ";", True, "\n"),
+        ("# " + HEADER, "\t", False, "\n"),
+        ("power_mW\tirradiance_W/cm²\tcounts", "\t", False, "\n"),
+    ],
+    ids=["asc", "csv", "semicolon", "decimal comma", "comment", "suffixes"],
+)
+def test_every_way_of_writing_is_the_same_table(
+    tmp_path: Path, header: str, separator: str, comma: bool, end: str
+) -> None:
+    read = read_measurement(write(tmp_path / "data.txt", header, separator, comma=comma, end=end))
+    assert read.kind == "power" and read.x_unit == "kW/cm^2"
+    assert read.x == pytest.approx(POWERS, rel=1e-5) and read.counts == pytest.approx(draw(1))
+
+
+def test_utf16_a_byte_order_mark_and_latin1_are_read(tmp_path: Path) -> None:
+    text = write(tmp_path / "a.csv", HEADER, "\t").read_text()
+    (tmp_path / "b.csv").write_bytes(text.encode("utf-16"))
+    (tmp_path / "c.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    (tmp_path / "d.csv").write_bytes(text.replace("W/cm^2", "W/cm²").encode("latin-1"))
+    for name in "bcd":
+        assert read_measurement(tmp_path / f"{name}.csv").counts == pytest.approx(draw(1))
+
+
+@pytest.mark.parametrize(
+    ("unit", "factor"), [("W/cm^2", 1e3), ("kW/cm2", 1.0), ("MW/cm^2", 1e-3), ("mW/cm^2", 1e6), ("W cm^-2", None)]
+)
+def test_units_of_irradiance_are_told_apart(tmp_path: Path, unit: str, factor: float | None) -> None:
+    scale = 1.0 if factor is None else factor
+    rows = [(scale * p, c) for p, c in zip(POWERS, draw(1), strict=True)]
+    path = write(tmp_path / "u.csv", f"Irradiance [{unit}]\tcounts", "\t", rows=rows)
+    if factor is None:
+        with pytest.raises(InputError, match="no column of irradiance, power or time"):
+            read_measurement(path)
+    else:
+        assert read_measurement(path).x == pytest.approx(POWERS, rel=1e-4)
+
+
+def test_flaws_are_mended_and_told(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    rows = [ROWS[k] for k in rng.permutation(len(ROWS))]
+    rows[3] = (rows[3][0], rows[3][1], -4.0)
+    rows += [rows[7], (math.nan, math.nan, 5.0)]
+    top = 0.3 * max(row[2] for row in rows)
+    clipped = [(a, b, min(c, top)) for a, b, c in rows]
+    result = analyse_power(read_measurement(write(tmp_path / "flawed.csv", HEADER, "\t", rows=clipped)))
+    told = " | ".join(result.remarks)
+    for text in (
+        "powers were sorted",
+        "repeated powers",
+        "without usable numbers",
+        "detector is saturated",
+        "background",
+    ):
+        assert text in told
+    assert result.numbers["S"].value == pytest.approx(TRUTH["S"], rel=0.1)
+
+
+def test_a_sweep_up_and_down_is_read_on_the_way_up() -> None:
+    both = np.concatenate([POWERS, POWERS[::-1]])
+    late = np.concatenate([draw(1), np.interp(POWERS[::-1], POWERS / 1.4, draw(2))])
+    result = analyse_power(data_of(late, both))
+    assert any("go down in power" in text for text in result.remarks)
+    assert result.numbers["threshold_steepest"].value == pytest.approx(400.0, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"\x00\x01\x02", "is a binary file"),
+        (b"nothing but words\n" * 20, "holds no table of numbers"),
+        (b"Power [mW]\tcounts\n1\t2\n2\t3\n", "holds no table of numbers"),
+        (b"alpha\tbeta\n" + b"1\t2\n" * 20, "no column of irradiance, power or time"),
+        (b"Power [mW]\talpha\tbeta\n" + b"1\t2\t3\n" * 20, "no column that is surely the emission"),
+        (b"Power [mW]\tcounts\n" + b"1\t0\n" * 20, "holds no light"),
+        (b"Power [mW]\tcounts\n" + b"\n".join(b"%d\t7" % k for k in range(1, 30)) + b"\n", "above the background"),
+    ],
+)
+def test_what_cannot_be_decided_is_refused_with_a_cure(tmp_path: Path, content: bytes, says: str) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        analyse_power(read_measurement(path))
+    assert says in str(caught.value) and "bad.csv" in str(caught.value) and caught.value.cure
+
+
+def test_rise_and_decay_of_a_trace_that_begins_and_ends_in_the_dark(tmp_path: Path) -> None:
+    """On from 0.1 to 0.5 s with 1 - exp(-t/20 ms), then exp(-t/5 ms); 60 counts a bin above 0.7."""
+    time = 5e-5 * np.arange(1, 12001)
+    on = np.clip(time - 0.1, 0.0, 0.4)
+    level = 60.0 * (1.0 - np.exp(-on / 0.02)) * np.where(time > 0.5, np.exp(-np.maximum(time - 0.5, 0.0) / 0.005), 1.0)
+    counts = np.random.default_rng(1).poisson(level + 0.7)
+    path = tmp_path / "trace.csv"
+    path.write_text("Time [s],counts\n" + "\n".join(f"{t:.5f},{c}" for t, c in zip(time, counts, strict=True)) + "\n")
+    numbers = analyse_time(read_measurement(path)).numbers
+    for key, share, tolerance in (("t50", 0.5, 0.08), ("t90", 0.9, 0.15)):
+        assert numbers[key].value == pytest.approx(0.02 * math.log(1.0 / (1.0 - share)), rel=tolerance)
+    assert numbers["decay"].value == pytest.approx(0.005, rel=0.15)
+
+
+def test_the_command_prints_json_and_draws(tmp_path: Path) -> None:
+    path = write(tmp_path / "data.asc", HEADER, "\t", end="\r\n")
+    done = CliRunner().invoke(app, ["analyse", str(path), "--json", "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.stderr
+    told = json.loads(done.stdout)[str(path)]
+    assert told["kind"] == "power" and told["numbers"]["S"]["low"] < told["numbers"]["S"]["value"]
+    assert {one.suffix for one in (tmp_path / "out").iterdir()} == {".svg", ".png", ".csv"}
