@@ -114,7 +114,7 @@ def _switch_on(run: RunFile, protocol: SwitchOn, solution: Solution, bands: Sequ
         traces.append((power, np.asarray(answer.trace.times_s), np.asarray(answer.trace.photons_per_s)[:, 0]))
         if k % 5 == 0 or k == len(powers):
             say(f"{k} of {len(powers)} irradiances")
-    slowest = max(rows, key=lambda row: row["t50_ms"])
+    slowest = max(rows, key=lambda row: row["t50_ms"] if row["converged"] else -1.0)
     text = f"slowest: t50 {number(slowest['t50_ms'])} ms at {number(slowest['irradiance_kW_per_cm2'], 4)} kW/cm²"
 
     def draw(folder: Path) -> list[FigureFiles]:
@@ -138,7 +138,7 @@ def _pulses(protocol: PulseTrain, solution: Solution, bands: Sequence[Band]) -> 
             jnp.asarray(1e-3 * width),
             jnp.asarray(1e-3 * protocol.period_ms),
         )
-        times, photons = np.asarray(answer.trace.times_s), np.asarray(answer.trace.photons_per_s)
+        times, photons = np.asarray(answer.times_s), np.asarray(answer.photons_per_s)
         row: dict[str, Any] = {"width_ms": width}
         for k, band in enumerate(bands):
             key = "photons_per_pulse" if len(bands) == 1 else f"photons_per_pulse {band.label}"
@@ -149,7 +149,7 @@ def _pulses(protocol: PulseTrain, solution: Solution, bands: Sequence[Band]) -> 
             visible = bool(seen.visible)
             row["u_prime"], row["v_prime"] = (float(x) if visible else math.nan for x in (seen.u_prime, seen.v_prime))
             hues.append(srgb_hex(np.asarray(seen.XYZ_W)) if visible else "#000000")
-        rows.append({**row, "converged": bool(answer.trace.converged)})
+        rows.append({**row, "converged": bool(answer.converged)})
         say(f"pulses of {width:g} ms done")
 
     def draw(folder: Path) -> list[FigureFiles]:

@@ -29,10 +29,12 @@ _LONG = 65536
 
 
 class PulseAnswer(NamedTuple):
-    """The last period of a train: `log_mean_populations` over the whole period, trace of the bands in it."""
+    """The last period of a train: photons per second (times, bands) in it, mean populations over all of it."""
 
-    trace: EmissionTrace
+    times_s: Float[Array, " times"]
+    photons_per_s: Float[Array, "times bands"]
     log_mean_populations: LogPopulations
+    converged: Bool[Array, ""]
 
 
 class RampAnswer(NamedTuple):
@@ -87,9 +89,8 @@ def pulse_train(
     weights = _weights(light, bands)
     step = times[1:] - times[:-1]
     mean = step @ (0.5 * (path.populations[1:] + path.populations[:-1])) / jnp.sum(step)
-    photons = path.populations @ weights.T
-    trace = EmissionTrace(times - begin, photons, jnp.zeros_like(photons), path.converged)
-    return PulseAnswer(trace, jnp.log(jnp.maximum(mean, 1e-300)))
+    log_mean = jnp.log(jnp.maximum(mean, 1e-300))
+    return PulseAnswer(times - begin, path.populations @ weights.T, log_mean, path.converged)
 
 
 @program(static_argnums=(1,))
@@ -110,13 +111,25 @@ def turning_points(solution: Solution, band: Band) -> Folds:
 
 
 def jumps(answer: RampAnswer, band: int) -> tuple[Scalar, Scalar, Bool[Array, ""]]:
-    """ln of the irradiances at which the emission rises and falls fastest in time; whether the solve converged."""
+    """ln of the irradiances at which the emission rises and falls fastest in time; whether the solve converged.
+
+    Between reported times by the parabola through the three largest speeds.
+    """
     half = answer.irradiance_W_per_cm2.size // 2
     log_photons = jnp.log(answer.trace.photons_per_s[:, band] + 1e-300)
     speed = log_photons[1:] - log_photons[:-1]
     power = jnp.log(answer.irradiance_W_per_cm2)
+    middle = 0.5 * (power[1:] + power[:-1])
     place = jnp.arange(speed.size)
-    settled = place > _SETTLING * half
-    up = jnp.argmax(jnp.where(settled & (place < half), speed, -jnp.inf))
-    down = jnp.argmin(jnp.where(place >= half, speed, jnp.inf))
-    return power[up], power[down], answer.trace.converged
+
+    def fastest(speeds: Array, allowed: Array) -> Scalar:
+        k = jnp.clip(jnp.argmax(jnp.where(allowed, speeds, -jnp.inf)), 1, speeds.size - 2)
+        left, here, right = jnp.log(jnp.maximum(speeds[k - 1], 1e-12)), jnp.log(speeds[k]), speeds[k + 1]
+        right = jnp.log(jnp.maximum(right, 1e-12))
+        bend = left - 2.0 * here + right
+        shift = jnp.clip(0.5 * (left - right) / jnp.where(bend < 0.0, bend, -1.0), -0.5, 0.5)
+        return middle[k] + shift * (middle[k + 1] - middle[k])
+
+    up = fastest(speed, (place > _SETTLING * half) & (place < half - 1))
+    down = fastest(-speed, place >= half)
+    return up, down, answer.trace.converged

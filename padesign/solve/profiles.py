@@ -13,7 +13,10 @@ from padesign.types import Scalar, ScalarLike
 
 
 class AbstractProfile(eqx.Module):
-    """A share of the peak irradiance at every time from 0 on; pure and differentiable in its numbers."""
+    """A share of the peak irradiance at every time from 0 on; pure.
+
+    An integration carries derivatives with respect to the network and the peak, not with respect to when jumps happen.
+    """
 
     @abc.abstractmethod
     def share(self, time_s: ScalarLike) -> Scalar:
@@ -44,9 +47,9 @@ class Pulses(AbstractProfile):
     count: int = eqx.field(static=True, default=1)
 
     def share(self, time_s: ScalarLike) -> Scalar:
-        time = jnp.asarray(time_s, dtype=float)
-        within = time - self.period_s * jnp.clip(jnp.floor(time / self.period_s), 0, self.count - 1)
-        return jnp.where(within < self.width_s, 1.0, 0.0)
+        starts = self.period_s * jnp.arange(self.count)  # the same numbers as in `jumps_s`, to the last bit
+        pulse = jnp.maximum(jnp.searchsorted(starts, jnp.asarray(time_s, dtype=float), side="right") - 1, 0)
+        return jnp.where(time_s < starts[pulse] + self.width_s, 1.0, 0.0)
 
     def jumps_s(self) -> Float[Array, " jumps"]:
         starts = self.period_s * jnp.arange(self.count)
