@@ -87,7 +87,8 @@ class Composite(AbstractObjective):
             if part.at_most is not None:
                 violations[f"{part.label}_at_most"] = jnp.where(verdict.valid, told - part.at_most, part.at_most)
             violations |= {f"{part.label}: {key}": by for key, by in verdict.violations.items()}
-            metrics = {**verdict.metrics, **metrics, f"{part.label}": told}
+            metrics |= {f"{part.label}: {key}": number for key, number in verdict.metrics.items()}
+            metrics = {**verdict.metrics, **metrics, part.label: told}
         return Verdict(value, valid, violations, metrics)
 
     def curve_label(self, solution: Solution) -> str | None:

@@ -365,8 +365,8 @@ class Part(Closed):
 
     objective: SingleObjective
     weight: Annotated[float, Quantity("", 0.0, 1e6)] = 0.0
-    at_least: Annotated[float, Quantity("", 0.0, 1e30)] | None = None
-    at_most: Annotated[float, Quantity("", 0.0, 1e30)] | None = None
+    at_least: Annotated[float, Quantity("", 1e-30, 1e30)] | None = None
+    at_most: Annotated[float, Quantity("", 1e-30, 1e30)] | None = None
 
     @model_validator(mode="after")
     def _does_something(self) -> Part:
