@@ -190,7 +190,8 @@ def table() -> str:
             f"{m.cold[program]:.1f} s / {m.cached[program]:.2f} s" for program in ("curve", "value and gradient")
         )
         rows.append(
-            f"| {name} | {1e3 * m.curve:.1f} ms ({bar:.0f}) | {1e3 * m.alone:.1f} ms | {1e3 * m.both:.1f} ms | {m.both / m.curve:.2f} "
+            f"| {name} | {1e3 * m.curve:.1f} ms ({bar:.0f}) | {1e3 * m.alone:.1f} ms "
+            f"| {1e3 * m.both:.1f} ms | {m.both / m.curve:.2f} "
             f"| {compiles} | {settled} | {speed} |"
         )
         print(rows[-1], flush=True)
