@@ -18,6 +18,7 @@ import pickle
 import platform
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -35,6 +36,7 @@ R = TypeVar("R")
 KEPT = 200
 """Programs on disk; the least recently used ones beyond this many are removed."""
 _LIBRARIES = ("jax", "jaxlib", "equinox", "diffrax", "optimistix", "lineax", "numpy")
+_ABANDONED_s = 3600.0
 _SOURCES = (".py", ".csv", ".yaml")
 _SETTINGS = ("XLA_FLAGS", "JAX_", "EQX_ON_ERROR")
 
@@ -140,7 +142,7 @@ def _describe(value: Any, modules: set[str]) -> str:
         return f"({','.join(_describe(item, modules) for item in value)})"
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         kind = type(value)
-        modules.add(kind.__module__)
+        modules.update(base.__module__ for base in kind.__mro__ if base.__module__ != "builtins")
         fields = [f"{f.name}={_describe(getattr(value, f.name), modules)}" for f in dataclasses.fields(value)]
         more = getattr(value, "program_key", tuple)()
         return f"{kind.__module__}.{kind.__qualname__}({','.join(fields)};{_describe(tuple(more), modules)})"
@@ -180,12 +182,16 @@ def _surroundings() -> str:
 def _folder() -> Path | None:
     """Beside the compiled code; None where nothing shall be kept."""
     root = jax.config.values["jax_compilation_cache_dir"]
-    return Path(root) / "programs" if root and jax.config.values["jax_enable_compilation_cache"] else None
+    if not root or "://" in root or not jax.config.values["jax_enable_compilation_cache"]:
+        return None
+    return Path(root) / "programs"
 
 
 def _read(path: Path) -> tuple[export.Exported, Any] | None:
-    """The program and the structure of its answer; None for whatever cannot be used."""
+    """The program and the structure of its answer; None for whatever cannot be used, or is another user's."""
     try:
+        if not _own(path.parent) or not _own(path):
+            return None
         head, _, body = path.read_bytes().partition(b"\n")
         if hashlib.sha256(body).hexdigest().encode() != head:
             return None
@@ -196,17 +202,24 @@ def _read(path: Path) -> tuple[export.Exported, Any] | None:
         return None
 
 
+def _own(path: Path) -> bool:
+    """Whether only this user can have written it: what is read may run code."""
+    state = path.stat()
+    return not hasattr(os, "getuid") or (state.st_uid == os.getuid() and not state.st_mode & 0o022)
+
+
 def _write(path: Path, exported: export.Exported, answer: Any) -> None:
     """Keep a program if that is possible; the answer's structure as an example whose leaves are numbers."""
     try:
         shape = jax.tree.unflatten(answer, list(range(answer.num_leaves)))
         body = pickle.dumps((shape, bytes(exported.serialize())))
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
             part.write(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
         Path(part.name).replace(path)
         kept = sorted(path.parent.glob("*.program"), key=lambda one: one.stat().st_mtime)
-        for old in kept[:-KEPT]:
+        left = [one for one in path.parent.glob("*.part") if one.stat().st_mtime < time.time() - _ABANDONED_s]
+        for old in [*kept[:-KEPT], *left]:
             old.unlink(missing_ok=True)
     except Exception:
         return

@@ -115,6 +115,17 @@ def test_without_a_folder_or_with_arguments_of_unknown_content_it_is_simply_comp
     folder.parent.chmod(0o700)
 
 
+def test_what_others_could_have_written_is_not_read(folder: Path) -> None:
+    fresh()(Recipe(2), X, MORE)
+    (file,) = folder.iterdir()
+    file.chmod(0o666)
+    fresh()(Recipe(2), X, MORE)
+    assert len(traced) == 2
+    folder.chmod(0o777)
+    fresh()(Recipe(2), X, MORE)
+    assert len(traced) == 3
+
+
 def test_the_oldest_programs_are_removed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(programs, "KEPT", 2)
     for power in (1, 2, 3):
