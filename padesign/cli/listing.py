@@ -196,21 +196,25 @@ def _transfers(
         return
     density = np.asarray(parts.density_nm3)
     n_d, n_a = density[cells_d, donor], density[cells_a, acceptor]
-    kernel = np.asarray(parts.kernel_per_nm3)[np.ix_(cells_d, cells_a)]
+    pairs = model.processes
+    between = pairs.between(donor, acceptor)
+    if not len(between):
+        return
+    all_kernels = np.asarray(parts.kernel_per_nm3)
+    kernel = all_kernels[between[0]][np.ix_(cells_d, cells_a)]
     same = cells_d[:, None] == cells_a[None, :]
     weight = n_d[:, None] * n_a[None, :] * (same if (same & (n_d[:, None] * n_a[None, :] > 0.0)).any() else kernel)
     best = np.flatnonzero(weight.ravel() >= weight.max() * (1.0 - 1e-6))[0]
     x, y = np.unravel_index(best, weight.shape)
     here, there = layers[model.cell_layer[cells_d[x]]], layers[model.cell_layer[cells_a[y]]]
     place = here if here == there else f"{here} to {there}"
-    pairs = model.processes
     all_C6, all_factors = np.asarray(parts.C6_nm6_per_s), np.asarray(parts.factor[:, cells_d[x], cells_a[y]])
     d, a = tables[donor].level_ids, tables[acceptor].level_ids
-    for n in pairs.between(donor, acceptor):
+    for n in between:
         C6, factor = float(all_C6[n]), float(all_factors[n])
         if pairs.exchange[n] and factor == 0.0:
             continue
         given = f"{ions[donor]}:{d[pairs.donor_from[n]]} + {ions[acceptor]}:{a[pairs.acceptor_from[n]]}"
         left = f"{ions[donor]}:{d[pairs.donor_to[n]]} + {ions[acceptor]}:{a[pairs.acceptor_to[n]]}"
-        rate = C6 * factor * float(kernel[x, y] * n_a[y])
+        rate = C6 * factor * float(all_kernels[n, cells_d[x], cells_a[y]] * n_a[y])
         yield ProcessLine(f"{given} -> {left}", "transfer", rate, None, place, C6, factor)

@@ -28,7 +28,7 @@ from padesign.parameters import load_parameter_set
 from padesign.parameters.keys import GLOBAL_KEYS, ION_KEYS, energy_key, surface_key
 from padesign.parameters.ligands import ligand_factor
 from padesign.particle.cells import cell_volumes_nm3, layer_of_cell, mixed_density, split_layers
-from padesign.particle.kernel import cell_mean_kernel_per_nm3, migration_crossing
+from padesign.particle.kernel import cell_mean_kernel_per_nm3, transfer_over_diffusion
 from padesign.particle.surface import surface_kernel_nm4
 from padesign.particle.surroundings import Surroundings
 from padesign.spectroscopy.ion import IonRates, Values, rates_of_ions
@@ -84,8 +84,8 @@ class Conditions(eqx.Module):
 class ProcessRates(eqx.Module):
     """What the network was made of, for listing; (cells, levels, levels) arrays are [to, from] in s^-1.
 
-    `C6_nm6_per_s` (processes,) in the first host and `factor` (processes, cells, cells), donor's cell first, belong to
-    `ParticleModel.processes`. `density_nm3` (cells, ions), `kernel_per_nm3` (cells, cells).
+    `C6_nm6_per_s` (processes,) in the first host, `factor` and `kernel_per_nm3` (processes, cells, cells), donor's cell
+    first, belong to `ParticleModel.processes`. `density_nm3` (cells, ions).
     """
 
     multiphonon_per_s: tuple[Array, ...]
@@ -199,7 +199,7 @@ class ParticleModel:
 
         r_min = of_ions("host.nearest_distance_nm")
         kernel = cell_mean_kernel_per_nm3(inner, outer, r_min)
-        crowd = Crowd(density, kernel, r_min, migration_crossing(kernel, inner, outer, r_min))
+        crowd = Crowd(density, kernel, r_min, transfer_over_diffusion(kernel, inner, outer, r_min), outer - inner)
 
         outside = conditions.surroundings
         swept_nm = jnp.asarray(conditions.wavelength_nm, dtype=float)
@@ -242,7 +242,7 @@ class ParticleModel:
         if outside.saturable_acceptors is not None:
             count = 4.0 * np.pi * outer_layer[-1] ** 2 * outside.saturable_acceptors.per_nm2
             light = with_saturable_acceptors(light, surface, count, outside.saturable_acceptors.recovery_s)
-        parts = (tuple(multiphonon), tuple(surface), first_host, transfer.factor, density, crowd.kernel_per_nm3)
+        parts = (tuple(multiphonon), tuple(surface), first_host, transfer.factor, density, transfer.kernel_per_nm3)
         return light, ProcessRates(*parts)
 
     def _ligand_factors(self, ion: str, ligand: str | None) -> np.ndarray:

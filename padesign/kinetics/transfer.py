@@ -17,6 +17,7 @@ from jax import Array
 from jaxtyping import Float
 
 from padesign.kinetics.processes import Processes
+from padesign.particle.kernel import crossing_share
 from padesign.spectroscopy.ion import IonRates
 from padesign.spectroscopy.line_shape import line_shape_cm, sideband_slope_cm
 from padesign.spectroscopy.pair_constant import pair_constant_nm6_per_s
@@ -24,29 +25,36 @@ from padesign.spectroscopy.tables import IonTable
 from padesign.spectroscopy.transfer_law import transfer_factor
 from padesign.types import Scalar
 
+_ABSENT = 0.02
+"""Ratio of the densities of an ion in two cells below which it counts as absent from the poorer one."""
+
+_NO_IONS = 1e-12
+
 
 class Crowd(NamedTuple):
     """Where the ions are: `density_nm3` (cells, ions), `kernel_per_nm3` (cells, cells), the nearest distance.
 
-    `crossing` (cells, cells) is what is left of the kernel for hops from cell to cell, see `migration_crossing`.
+    `over_diffusion` (cells, cells) is what `transfer_over_diffusion` says, `thickness_nm` (cells,) that of the cells.
     """
 
     density_nm3: Float[Array, "cells ions"]
     kernel_per_nm3: Float[Array, "cells cells"]
     nearest_distance_nm: Scalar
-    crossing: Float[Array, "cells cells"]
+    over_diffusion: Float[Array, "cells cells"]
+    thickness_nm: Float[Array, " cells"]
 
 
 class TransferRates(NamedTuple):
     """`rates[s]` (cells, to, from, n_unknowns) of every ion in s^-1, what `RateNetwork` calls transfer.
 
     `C6_nm6_per_s` (hosts, hosts, processes), donor's host first; `factor` (processes, cells, cells) the reduction by
-    random sites, donor's cell first.
+    random sites and `kernel_per_nm3` (processes, cells, cells) the kernel of the two cells, donor's cell first.
     """
 
     rates: list[Array]
     C6_nm6_per_s: Float[Array, "hosts hosts processes"]
     factor: Float[Array, "processes cells cells"]
+    kernel_per_nm3: Float[Array, "processes cells cells"]
 
 
 class Events(NamedTuple):
@@ -92,6 +100,12 @@ class Transfer:
         _, self._example = np.unique(p.group, return_index=True)
         law = np.where(p.exothermic, p.group, p.n_groups + p.group[p.reverse])
         self._asked = np.where(p.exchange, 2 * p.n_groups + p.donor, law)
+        # One kernel for the hops of each ion, then one for each pair of ions.
+        first_ion, second_ion = np.triu_indices(len(tables))
+        number = np.zeros((len(tables), len(tables)), dtype=int)
+        number[first_ion, second_ion] = number[second_ion, first_ion] = len(tables) + np.arange(len(first_ion))
+        self._ion_pairs = first_ion, second_ion
+        self._kernel_of = np.where(p.exchange, p.donor, number[p.donor, p.acceptor])
 
     @property
     def n_events(self) -> int:
@@ -115,20 +129,56 @@ class Transfer:
         asked = self._factors(ions, C6, crowd)
         p, slot = self.processes, self._slot_of_cell
         strengths = (C6 * self._present).transpose(2, 0, 1)
-        ions_of, kernel = crowd.density_nm3.T, crowd.kernel_per_nm3
+        ions_of, kernels = crowd.density_nm3.T, self._kernels(crowd)
         empty = jnp.zeros((self._squares[-1] * self._first[-1], len(slot)))
 
         def from_cell(_: None, here: tuple[Array, ...]) -> tuple[None, tuple[Array, Array]]:
             """What donors of one cell do (rates, acceptors' cells), and what acceptors of every cell do with them."""
             slot_x, factor, giving, taking, own = here
             strength = strengths[:, slot_x][:, slot] * factor[self._asked]
-            donors = strength * (giving * ions_of)[p.acceptor]
-            acceptors = strength * (taking * own[:, None])[p.donor]
+            donors = strength * giving[self._kernel_of] * ions_of[p.acceptor]
+            acceptors = strength * taking[self._kernel_of] * own[p.donor, None]
             return None, (empty.at[self._at_donor].add(donors), empty.at[self._at_acceptor].add(acceptors))
 
-        cells = (slot, asked.transpose(1, 0, 2), kernel, kernel.T, crowd.density_nm3)
+        cells = (
+            slot,
+            asked.transpose(1, 0, 2),
+            kernels.transpose(1, 0, 2),
+            kernels.transpose(2, 0, 1),
+            crowd.density_nm3,
+        )
         _, (given, taken) = jax.lax.scan(jax.checkpoint(from_cell), None, cells)
-        return TransferRates(self._by_ion(given + taken.transpose(2, 1, 0)), C6, asked[self._asked])
+        rates = self._by_ion(given + taken.transpose(2, 1, 0))
+        return TransferRates(rates, C6, asked[self._asked], kernels[self._kernel_of])
+
+    def _kernels(self, crowd: Crowd) -> Array:
+        """Kernels (ions + pairs of ions, cells, cells) [nm^-3]: of hops, and of the processes of every pair.
+
+        A transfer over the border of two cells has its partners near the border, where the populations are between
+        those of the two cells, while the network has the mean of each cell. Taken at face value such transfers carry
+        energy from middle to middle, and thick cells mix too fast. So only `crossing_share` leads to the other cell;
+        the rest is counted as events inside the cells, half in each, as many as they were. An ion that only one of the
+        cells holds has no such place, and its transfers lead across.
+
+        Hops cross the two halves of their way one after the other, with n^2 h of either cell as conductivity.
+        """
+        kernel, density = crowd.kernel_per_nm3, crowd.density_nm3.T
+        here, there = density[:, :, None], density[:, None, :]
+        squares = here**2 + there**2 + 1e-60
+        alike = 2.0 * here * there / squares
+        both = (1.0 + _ABSENT) / (alike + _ABSENT)
+        kept, weighted = alike * both, 2.0 * there**2 / squares * both  # weighted = kept there / here
+        d, a = self._ion_pairs
+        apart = ~np.eye(len(kernel), dtype=bool)
+        inward = jnp.where(apart, kernel * (1.0 - crossing_share(crowd.over_diffusion)), 0.0)
+        within = 0.5 * jnp.sum(inward * (weighted[d] * kept[a] + kept[d] * weighted[a]), axis=2)
+        pairs = kernel - inward * kept[d] * kept[a] + jnp.eye(len(kernel)) * within[:, :, None]
+        resistance = crowd.thickness_nm / (density**2 * _hopping_factor(density, crowd.nearest_distance_nm) + _NO_IONS)
+        way = crowd.thickness_nm[:, None] + crowd.thickness_nm + _NO_IONS
+        hop = here * there * _hopping_factor(0.5 * (here + there), crowd.nearest_distance_nm)
+        slower = hop * (resistance[:, :, None] + resistance[:, None, :]) / way
+        hops = jnp.where(apart, kernel * crossing_share(crowd.over_diffusion * slower), 0.0)
+        return jnp.concatenate([hops, pairs])
 
     def _by_ion(self, both: Array) -> list[Array]:
         """From (cell, row, cell of the other ion) to the rates of every ion in its own cells."""
@@ -211,7 +261,7 @@ class Transfer:
             acceptor_migration_C6=hopping.T[level_a][:, None, x],
         )
         mean = 0.5 * (density[:, :, None] + density[:, None, :])
-        hops = _hopping_factor(mean, crowd.nearest_distance_nm) * crowd.crossing
+        hops = _hopping_factor(mean, crowd.nearest_distance_nm)
         return jnp.concatenate([law, law.transpose(0, 2, 1), hops])
 
 

@@ -18,7 +18,7 @@ _NODES, _WEIGHTS = (np.asarray(part) for part in np.polynomial.legendre.leggauss
 _TINY_RADIUS_nm = 1e-6
 _SHARP_nm = 1e-9
 _THINNEST_nm = 1e-6
-_SKIN_nm = 1.0
+_SKIN_nm = 6.0
 """Depth below the surface over which cells begin to widen."""
 _FWHM_PER_STANDARD_DEVIATION = 2.0 * math.sqrt(2.0 * math.log(2.0))
 
@@ -31,8 +31,8 @@ def layer_of_cell(cells_per_layer: Sequence[int]) -> tuple[int, ...]:
 def split_layers(thickness_nm: ArrayLike, cells_per_layer: Sequence[int]) -> tuple[Array, Array]:
     """Inner and outer radii [nm] of the cells, each (n_cells,), from the centre outward.
 
-    `thickness_nm` (n_layers,), the core's being its radius; `cells_per_layer` is static. The cells of one layer are
-    equally thick: transfer and surface loss resolve distance, not volume. A layer with 0 cells is inert: it keeps its
+    `thickness_nm` (n_layers,), the core's being its radius; `cells_per_layer` is static. The cells of one layer widen
+    slowly with the depth below the surface: transfer and surface loss resolve distance, not volume. A layer with 0 cells is inert: it keeps its
     place and has no cells.
     """
     thickness = jnp.asarray(thickness_nm, dtype=float)

