@@ -152,7 +152,7 @@ def recipe(
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Where to write.")] = None,
 ) -> int:
-    """Write the synthesis recipe of designs: Markdown to read, CSV for the balance, JSON for programs."""
+    """Write the synthesis recipe of designs: a page to print, Markdown, CSV for the balance, JSON for programs."""
     from padesign.cli.recipe import write
 
     return write(source, set_ or [], trial, out)
