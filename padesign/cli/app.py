@@ -263,6 +263,30 @@ def analyse(
 
 @app.command()
 @guarded
+def compare(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(metavar="A B...", help="Designs (YAML), run folders (their best design), measured tables."),
+    ],
+    column: Annotated[str | None, typer.Option("--column", help="The column of the measured emission.")] = None,
+    window_decades: Annotated[
+        float, typer.Option("--window-decades", min=0.01, max=1.0, help="Window of power for slopes.")
+    ] = 0.1,
+    spot_fwhm_um: Annotated[
+        float | None,
+        typer.Option("--spot-fwhm-um", min=0.01, max=1e5, help="Gaussian spot of measurements given in mW."),
+    ] = None,
+    json: Json = False,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Write CSV and figure here.")] = None,
+) -> int:
+    """Put designs, runs and measured power dependences side by side: one table, one plot."""
+    from padesign.cli.compare import compare
+
+    return compare(sources, column, window_decades, spot_fwhm_um, json, out)
+
+
+@app.command()
+@guarded
 def schema() -> int:
     """Print the JSON Schema of run files."""
     from padesign.cli.console import emit_json

@@ -26,6 +26,8 @@ BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, BLACK = (
 )
 PALETTE = (BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, BLACK)
 """Colours that also colour-blind readers tell apart: M. Okabe and K. Ito, Color Universal Design (2008)."""
+COLUMN_inch = 85.0 / 25.4
+"""Width of one column of a journal page."""
 GREY = "#767676"
 PALE = "#c9c9c9"
 
