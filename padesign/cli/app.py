@@ -190,6 +190,19 @@ def characterise(
 
 @app.command()
 @guarded
+def figures(
+    file: RunFileArgument,
+    set_: Set = None,
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where to write.")] = Path("figures"),
+) -> int:
+    """Draw one design: levels and flows, spectrum, colour against power, radii, what the result hangs on."""
+    from padesign.cli.figures import figures
+
+    return figures(file, set_ or [], out)
+
+
+@app.command()
+@guarded
 def dynamics(
     file: RunFileArgument,
     set_: Set = None,
