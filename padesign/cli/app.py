@@ -300,6 +300,18 @@ def compare(
 
 @app.command()
 @guarded
+def crate(
+    folder: RunFolderArgument,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE.zip", help="Default: beside the run.")] = None,
+) -> int:
+    """Pack a run as an RO-Crate: every file, what it is and which program made it."""
+    from padesign.cli.crate import write
+
+    return write(folder, out)
+
+
+@app.command()
+@guarded
 def schema() -> int:
     """Print the JSON Schema of run files."""
     from padesign.cli.console import emit_json
