@@ -14,7 +14,7 @@ LOCK := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 
 	--no-emit-index-url --no-emit-find-links --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test verify format-check lint-style lint-types lint-imports lint-locks lint format lock clean
+.PHONY: help setup run test verify docs format-check lint-style lint-types lint-imports lint-locks lint format lock clean
 .DELETE_ON_ERROR:
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make run      set up and run $(CONFIG)   (CONFIG=path picks another run file)"
 	@echo "make test     format, style, types, import layers and tests"
 	@echo "make verify   the long checks and the benchmarks"
+	@echo "make docs     the documentation as pages in site/, which open without a server"
 	@echo "make lint     style, types, import layers and locks only        make format   rewrite files in the style"
 	@echo "make lock     renew requirements/*.lock (needs uv; UPGRADE=--upgrade takes the newest versions)"
 	@echo "make clean    remove $(VENV) and caches; run folders stay"
@@ -68,6 +69,9 @@ verify: setup
 	$(BIN)/pytest -m verify --timeout 1800
 	$(BIN)/python -m experiments.verify
 
+docs: setup
+	$(BIN)/mkdocs build --quiet
+
 lint: lint-style lint-types lint-imports lint-locks
 
 format-check: setup
@@ -91,7 +95,7 @@ format: setup
 
 lock:
 	@test -n "$(UV)" || { echo "make lock needs uv: python3 -m pip install uv"; exit 1; }
-	$(LOCK) $(UPGRADE) --extra ui --extra dev --output-file requirements/dev.lock
+	$(LOCK) $(UPGRADE) --extra ui --extra crate --extra dev --extra docs --output-file requirements/dev.lock
 	$(LOCK) --extra ui --constraint requirements/dev.lock --output-file requirements/run.lock
 
 clean:

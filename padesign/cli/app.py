@@ -152,7 +152,7 @@ def recipe(
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Where to write.")] = None,
 ) -> int:
-    """Write the synthesis recipe of designs: Markdown to read, CSV for the balance, JSON for programs."""
+    """Write the synthesis recipe of designs: a page to print, Markdown, CSV for the balance, JSON for programs."""
     from padesign.cli.recipe import write
 
     return write(source, set_ or [], trial, out)
@@ -186,6 +186,19 @@ def characterise(
     from padesign.cli.characterise import characterise
 
     return characterise(file, set_ or [], json, out)
+
+
+@app.command()
+@guarded
+def figures(
+    file: RunFileArgument,
+    set_: Set = None,
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where to write.")] = Path("figures"),
+) -> int:
+    """Draw one design: levels and flows, spectrum, colour against power, radii, what the result hangs on."""
+    from padesign.cli.figures import figures
+
+    return figures(file, set_ or [], out)
 
 
 @app.command()
@@ -259,6 +272,42 @@ def analyse(
     from padesign.cli.analyse import analyse
 
     return analyse(files, column, window_decades, design, json, out)
+
+
+@app.command()
+@guarded
+def compare(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(metavar="A B...", help="Designs (YAML), run folders (their best design), measured tables."),
+    ],
+    column: Annotated[str | None, typer.Option("--column", help="The column of the measured emission.")] = None,
+    window_decades: Annotated[
+        float, typer.Option("--window-decades", min=0.01, max=1.0, help="Window of power for slopes.")
+    ] = 0.1,
+    spot_fwhm_um: Annotated[
+        float | None,
+        typer.Option("--spot-fwhm-um", min=0.01, max=1e5, help="Gaussian spot of measurements given in mW."),
+    ] = None,
+    json: Json = False,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Write CSV and figure here.")] = None,
+) -> int:
+    """Put designs, runs and measured power dependences side by side: one table, one plot."""
+    from padesign.cli.compare import compare
+
+    return compare(sources, column, window_decades, spot_fwhm_um, json, out)
+
+
+@app.command()
+@guarded
+def crate(
+    folder: RunFolderArgument,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE.zip", help="Default: beside the run.")] = None,
+) -> int:
+    """Pack a run as an RO-Crate: every file, what it is and which program made it."""
+    from padesign.cli.crate import write
+
+    return write(folder, out)
 
 
 @app.command()

@@ -153,11 +153,12 @@ class Report:
 
     def _write_recipes(self, designs: Sequence[Row]) -> None:
         folder = self._folder.recipes
-        self._clear(folder, r"design_\d+_trial_\d+\.(json|md|csv)")
+        self._clear(folder, r"design_\d+_trial_\d+\.(json|md|csv|html)")
         for k, row in enumerate(designs[: self._run.recipes.count], start=1):
             claim = objective_prediction(self._run, row.particle, row.candidate, self._problem.objective)
+            stem, curve = f"design_{k:02d}_trial_{row.trial:04d}", row.candidate.curve
             try:
-                paths = make_recipe(self._run, row.particle, claim, folder, f"design_{k:02d}_trial_{row.trial:04d}")
+                paths = make_recipe(self._run, row.particle, claim, curve, folder, stem)
             except InputError as error:
                 self._say(f"no recipe for {row.label}: {error}")
                 continue

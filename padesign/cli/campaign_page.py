@@ -230,6 +230,6 @@ def _best_so_far(values: Sequence[float | None], maximise: bool) -> list[float |
 
 
 def recipe_of(row: Row, files: Sequence[str]) -> str:
-    """The Markdown recipe of a design among the files of a run folder; empty where there is none."""
-    names = [name for name in files if name.startswith("recipes/") and Path(name).suffix == ".md"]
+    """The recipe's page of a design among the files of a run folder; empty where there is none."""
+    names = [name for name in files if name.startswith("recipes/") and Path(name).suffix == ".html"]
     return next((name for name in names if row.trial is not None and f"trial_{row.trial:04d}" in name), "")

@@ -51,7 +51,8 @@ from padesign.report.figure_style import FigureFiles
 from padesign.solve.continuation import Outcome
 from padesign.spectroscopy.tables import INERT_IONS
 
-_SPECTRUM_nm = np.arange(300.0, 1700.5, 1.0)
+SPECTRUM_nm = np.arange(300.0, 1700.5, 1.0)
+"""Where spectra are drawn."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,14 @@ def solve_fixed(run: RunFile) -> tuple[Solution, list[Band]]:
     if not bands:
         raise InputError("the system has no radiative transition", cure="mark one process as `radiative`")
     return solution, bands
+
+
+def spectrum(run: RunFile, solution: Solution, state: Any) -> np.ndarray:
+    """Photons/s/nm at `SPECTRUM_nm` of a particle."""
+    space = build_space(run)
+    values = set_values(space, dict(run.parameter_sets))[0]
+    ions = [ion for ion in space.ions if ion not in INERT_IONS]
+    return np.asarray(spectrum_per_nm(solution.light, state, values, ions, run.temperature_K, SPECTRUM_nm))
 
 
 def _characterise(run: RunFile, solution: Solution, bands: Sequence[Band]) -> Characterisation:
@@ -340,9 +349,7 @@ def _light(
         ]
     if run.network is not None:
         return Section("light", "Light", tuple(rows), "no spectrum: a hand-written network has no line widths")
-    values = set_values(build_space(run), dict(run.parameter_sets))[0]
-    ions = [ion for ion in build_space(run).ions if ion not in INERT_IONS]
-    found.spectrum = np.asarray(spectrum_per_nm(light, state, values, ions, run.temperature_K, _SPECTRUM_nm))
+    found.spectrum = spectrum(run, solution, state)
     return Section("light", "Light", tuple(rows))
 
 
@@ -457,11 +464,12 @@ def _print(run: RunFile, found: Characterisation) -> None:
 
 
 def _draw(found: Characterisation, folder: Path) -> list[FigureFiles]:
-    from padesign.report.measurement_figures import image_figure, response_figure, spectrum_figure
+    from padesign.report.colour_figures import spectrum_figure
+    from padesign.report.measurement_figures import image_figure, response_figure
 
     files = [response_figure(found.response, found.beam_slope, found.band, folder / "response")]
     if found.image is not None:
         files.append(image_figure(found.image, found.at_kW_per_cm2, folder / "image"))
     if found.spectrum is not None:
-        files.append(spectrum_figure(_SPECTRUM_nm, found.spectrum, found.at_kW_per_cm2, folder / "spectrum"))
+        files.append(spectrum_figure(SPECTRUM_nm, found.spectrum, found.at_kW_per_cm2, folder / "spectrum"))
     return files

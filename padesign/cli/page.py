@@ -22,7 +22,7 @@ FILES = {
     "summary.json": "the same for programs",
     "trials/": "every trial in full: choice, design, numbers, steps, power curve",
     "figures/": "figures as SVG and PNG, with their data as CSV",
-    "recipes/": "synthesis recipes: Markdown to read, CSV for the balance, JSON for programs",
+    "recipes/": "synthesis recipes: a page to print, the same as Markdown, CSV for the balance, JSON for programs",
     "parameter_sets/": "every physical constant that was used, with its source",
     "study.journal": "the search's memory, needed by `padesign resume`",
     "mlflow.db, mlartifacts/": "the record that `padesign ui` shows",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from padesign.cli.definitions import PLANE_WAVE, assumptions, numbers_of, sets_of
+from padesign.cli.recipe_page import recipe_page
 from padesign.config import RunFile
 from padesign.design.objective import AbstractObjective
 from padesign.design.trial import Candidate
 from padesign.parameters import load_host
 from padesign.particle.layers import Particle
 from padesign.recipe import Batch, Lattice, Prediction, build_recipe, write_recipe
+from padesign.search.runfolder import write_text
 
 
 def prediction(
@@ -52,11 +55,22 @@ def objective_prediction(
     )
 
 
-def make_recipe(run: RunFile, particle: Particle, claim: Prediction, folder: Path, stem: str) -> dict[str, Path]:
-    """Write the recipe of one particle; the paths by suffix."""
+def make_recipe(
+    run: RunFile,
+    particle: Particle,
+    claim: Prediction,
+    curve: Mapping[str, Sequence[float]],
+    folder: Path,
+    stem: str,
+) -> dict[str, Path]:
+    """Write the recipe of one particle, its page included; the paths by suffix. `curve`: its power curve, or empty."""
     lattices = {layer.host: _lattice(run, layer.host) for layer in particle.layers}
     recipe = build_recipe(particle, host_lattices=lattices, prediction=claim, batch=_batch(run, particle))
-    return write_recipe(recipe, folder, stem)
+    paths = write_recipe(recipe, folder, stem)
+    paths["html"] = folder / f"{stem}.html"
+    name = run.name if stem == run.name else f"{run.name}: {stem.replace('_', ' ')}"
+    write_text(paths["html"], recipe_page(name, recipe, particle, curve))
+    return paths
 
 
 def _lattice(run: RunFile, name: str) -> Lattice:
@@ -77,5 +91,6 @@ def _batch(run: RunFile, particle: Particle) -> Batch:
         precursor=run.recipes.precursor,
         purity=run.recipes.purity,
         core_yield=run.recipes.core_yield,
+        shell_growth=run.recipes.shell_growth,
         **options,
     )

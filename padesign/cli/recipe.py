@@ -57,7 +57,8 @@ def _of_run(folder: RunFolder, trial: int | None, out: Path | None) -> int:
             reason = f"breaks {broken}" if one.candidate.outcome == "ok" else one.candidate.outcome
             say(f"trial {one.number} does not meet the requirements: {reason}")
         claim = objective_prediction(run, particle, one.candidate, objective)
-        _told(make_recipe(run, particle, claim, out if out is not None else folder.recipes, stem))
+        target = out if out is not None else folder.recipes
+        _told(make_recipe(run, particle, claim, one.candidate.curve, target, stem))
     return 0
 
 
@@ -86,7 +87,8 @@ def _of_file(file: Path, overrides: Sequence[str], out: Path) -> int:
         design = {"wavelength_nm": run.excitation.wavelength_nm, "temperature_K": run.temperature_K}
         candidate = Candidate(result.outcome, value, math.inf, {}, design, metrics, notes=notes)
         claim = prediction(run, particle, candidate, label, "1", definitions.S_WINDOW)
-        _told(make_recipe(run, particle, claim, out, run.name))
+        curve = result.curves[result.bands[0].transition] if result.bands else {}
+        _told(make_recipe(run, particle, claim, curve, out, run.name))
     return 0
 
 

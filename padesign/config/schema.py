@@ -497,6 +497,8 @@ class Recipes(Closed):
     purity: Fraction = 1.0
     core_yield: Fraction = 1.0
     """Part of the core batch that is there when the shell is grown."""
+    shell_growth: Literal["one heating", "layer by layer"] = "one heating"
+    """Each shell in one heating with its seeds, or by many small hot injections (best for three shells and more)."""
 
 
 class Tracking(Closed):

@@ -11,9 +11,10 @@ from jaxtyping import Array, Float
 
 from padesign.design.problem import JUDGE_COARSENESS, Hosts, Scene, build_particle_network
 from padesign.kinetics.light import Band, EmittingNetwork, find_band
-from padesign.kinetics.particle_network import Conditions, Geometry, Signature
+from padesign.kinetics.particle_network import Conditions, Geometry, Signature, particle_model
 from padesign.observables.beam import averaged_slope
 from padesign.observables.conventions import Crossing, first_slope_above, gain, intersection_of_tangents, saturation
+from padesign.observables.fluxes import Step
 from padesign.observables.nonlinearity import Steepest, WindowSlope, solve_on_sweep
 from padesign.observables.response import Response, response
 from padesign.observables.solution import Solution, solve
@@ -136,3 +137,41 @@ def draw_batch(
     shares = fraction * np.maximum(1.0 + dopant * scatter(fraction.shape), 0.0)
     total = shares.sum(axis=2, keepdims=True)
     return sizes, shares / np.maximum(total, 1.0)
+
+
+class Sensitivity(NamedTuple):
+    """Exact derivatives of one number (its natural logarithm) by the design and by the constants of every host slot."""
+
+    geometry: Geometry
+    hosts: Hosts
+
+
+@program(static_argnums=(0, 1, 2))
+def sensitivities(
+    signature: Signature, scene: Scene, label: str, geometry: Geometry, hosts: Hosts, conditions: Conditions
+) -> tuple[Sensitivity, Sensitivity]:
+    """Of the linear-stability threshold, and of the largest exact slope S, with one backward pass each."""
+
+    def numbers(geometry: Geometry, hosts: Hosts) -> Array:
+        solution = _solved(signature, scene, geometry, hosts, conditions)
+        band = find_band(solution.light.levels, label)
+        return jnp.stack([solution.threshold(band).log_irradiance, jnp.log(solution.steepest(band).value)])
+
+    _, back = jax.vjp(numbers, geometry, hosts)
+    return Sensitivity(*back(jnp.array([1.0, 0.0]))), Sensitivity(*back(jnp.array([0.0, 1.0])))
+
+
+@program(static_argnums=(0,))
+def _pair_constants(signature: Signature, geometry: Geometry, hosts: Hosts, conditions: Conditions) -> Array:
+    return particle_model(signature).build(geometry, hosts, conditions)[1].C6_nm6_per_s
+
+
+def transfer_weights(
+    signature: Signature, geometry: Geometry, hosts: Hosts, conditions: Conditions
+) -> dict[tuple[Step, Step], float]:
+    """Pair constants in the first host by donor's and acceptor's step: how the parts of transfers belong together."""
+    p = particle_model(signature).processes
+    constants = np.asarray(_pair_constants(signature, geometry, hosts, conditions)).tolist()
+    donors = zip(p.donor.tolist(), p.donor_from.tolist(), p.donor_to.tolist(), strict=True)
+    acceptors = zip(p.acceptor.tolist(), p.acceptor_from.tolist(), p.acceptor_to.tolist(), strict=True)
+    return dict(zip(zip(donors, acceptors, strict=True), constants, strict=True))

@@ -13,6 +13,7 @@ from padesign.recipe.checks import (
     final_checks,
     icp_shares,
     layer_warnings,
+    measure_first,
     stage_checks,
     volume_warning,
 )
@@ -32,11 +33,24 @@ from padesign.recipe.schema import (
     Target,
     TargetLayer,
 )
-from padesign.recipe.steps import core_steps, shell_steps
-from padesign.recipe.tables import Route, hazards, procedure, quantity
-from padesign.recipe.validate import check_batch, check_particle, composition_mol_percent, find_lattice, find_route
-from padesign.recipe.weighing import flask_mL, liquids, solids
+from padesign.recipe.steps import Flask, core_steps, injected_steps, shell_steps
+from padesign.recipe.tables import Added, Route, hazards, procedure, quantity
+from padesign.recipe.validate import (
+    check_batch,
+    check_particle,
+    check_routes,
+    composition_mol_percent,
+    find_lattice,
+    find_route,
+)
+from padesign.recipe.weighing import flask_mL, injected_liquids, injections, liquids, solids
 
+_TRIFLUOROACETATE = Added(
+    role="sodium and fluoride source",
+    element="Na and F",
+    substance="trifluoroacetate",
+    per_cation="trifluoroacetate_per_re",
+)
 SEED_TABLE_SHIFTS_NM = (-2.0, -1.0, 0.0, 1.0, 2.0)
 
 
@@ -148,27 +162,29 @@ def _stage(
 ) -> Stage:
     thickness = float(plan.layer.thickness_nm)
     weighed_mmol = batch.core_mmol if plan.is_core else layer_mmol
-    rows = solids(weighed_mmol, plan.composition, plan.lattice.cation, batch)
-    bottles = liquids(weighed_mmol, before.mmol)
-    flask = flask_mL(bottles)
-    stock = any(row.stock is not None and row.stock.solvent == "water" for row in rows)
-    if plan.is_core:
-        steps = core_steps(
-            kept_mmol=after.mmol, stage=plan.name, bottles=bottles, stock=stock, precursor=batch.precursor
-        )
+    by_layers = not plan.is_core and batch.shell_growth == "layer by layer"
+    if by_layers:
+        density = plan.lattice.cation_density_nm3
+        injected = injections(before.particles, before.diameter_nm, thickness, density)
+        bottles = injected_liquids(injected, before.mmol)
+        rows = solids(weighed_mmol, plan.composition, plan.lattice.cation, (_TRIFLUOROACETATE,), batch)
     else:
-        steps = shell_steps(
-            kept_mmol=after.mmol,
-            seed_mmol=before.mmol,
-            seeds=before.stage,
-            stage=plan.name,
-            bottles=bottles,
-            stock=stock,
-            precursor=batch.precursor,
-        )
+        injected = ()
+        bottles = liquids(weighed_mmol, before.mmol, plan.route.method)
+        rows = solids(weighed_mmol, plan.composition, plan.lattice.cation, plan.route.added, batch)
+    size = flask_mL(bottles)
+    stock = any(row.stock is not None and row.stock.solvent == "water" for row in rows)
+    flask = Flask(
+        plan.route, plan.name, bottles, stock, batch.precursor, after.mmol, seeds=before.stage, seed_mmol=before.mmol
+    )
+    if plan.is_core:
+        steps = core_steps(flask)
+    else:
+        steps = injected_steps(flask, injected) if by_layers else shell_steps(flask)
     warnings = layer_warnings(
         is_core=plan.is_core,
         thickness_nm=thickness,
+        in_one_step=not by_layers,
         composition=plan.composition,
         cation=plan.lattice.cation,
         inner_cation=before.cation,
@@ -184,11 +200,12 @@ def _stage(
         extra_nm_per_10_percent=None if plan.is_core else amounts.extra_thickness_nm(before.diameter_nm, thickness),
         weighing=rows,
         liquids=bottles,
-        flask_mL=flask,
+        flask_mL=size,
         steps=steps,
+        injections=injected,
         seed_table=() if plan.is_core else _seed_table(plan, before),
-        checks=stage_checks(target, plan.route.phase, before.stage, after.mmol),
-        warnings=(*warnings, *volume_warning(flask)),
+        checks=stage_checks(target, plan.route, before.stage, after.mmol),
+        warnings=(*warnings, *volume_warning(size)),
     )
 
 
@@ -209,17 +226,23 @@ def _performance(prediction: Prediction) -> Performance:
     )
 
 
-def _hazard_rows() -> tuple[HazardRow, ...]:
+def _hazard_rows(names: set[str]) -> tuple[HazardRow, ...]:
+    """The substances of every route and those named, with statements and pictograms."""
     table = hazards()
     return tuple(
         HazardRow(
             substance=entry.name,
             cas=entry.cas,
             ghs=tuple(HazardStatement(code=code, text=table.statements[code]) for code in entry.ghs),
+            pictograms=tuple(
+                HazardStatement(code=code, text=table.pictograms[code])
+                for code in sorted({table.pictogram_of[statement] for statement in entry.ghs})
+            ),
             advice=entry.advice,
             source=table.note,
         )
         for entry in table.substances
+        if entry.everywhere or entry.name in names
     )
 
 
@@ -243,6 +266,9 @@ def build_recipe(
     check_batch(batch)
     check_particle(particle)
     plans = _plan(particle, host_lattices)
+    check_routes({plan.route_name: plan.route for plan in plans}, batch.shell_growth)
+    route = plans[0].route
+    injected = len(plans) > 1 and batch.shell_growth == "layer by layer"
     core_nm, core_density = 2.0 * float(plans[0].layer.thickness_nm), plans[0].lattice.cation_density_nm3
     per_mmol = amounts.particles(1.0, core_nm, core_density)
     grown = _Grown(particles=per_mmol * batch.core_mmol * batch.core_yield)
@@ -257,10 +283,11 @@ def build_recipe(
     return Recipe(
         status=NOT_VERIFIED,
         calibration=calibration_line(prediction),
-        route=", then ".join(dict.fromkeys(plan.route_name for plan in plans)),
+        route=plans[0].route_name + (f", shells {batch.shell_growth}" if injected else ""),
         target=Target(
             host=", ".join(dict.fromkeys(plan.layer.host for plan in plans)),
-            phase=", ".join(dict.fromkeys(plan.route.phase for plan in plans)),
+            phase=route.phase,
+            site=route.site,
             diameter_nm=grown.diameter_nm,
             layers=tuple(targets),
             dopant_tolerance_percent_relative=quantity("dopant_tolerance_percent_relative").set,
@@ -275,14 +302,16 @@ def build_recipe(
             particles_per_mmol=per_mmol,
         ),
         equipment=procedure().equipment,
-        hazards=_hazard_rows(),
+        hazards=_hazard_rows({*route.hazards, *(("sodium trifluoroacetate",) if injected else ())}),
         process_hazards=hazards().process,
         stages=tuple(stages),
+        measure_first=measure_first(stages[0], performance, has_shell=len(stages) > 1),
         final_checks=final_checks(performance, has_shell=len(stages) > 1),
         performance=performance,
         assumptions=(
             f"Core yield {percent(100.0 * batch.core_yield)} %: often below 100 %; measure it and scale the shells.",
             *batch_warnings(tuple(stages)),
+            *route.warnings,
         ),
-        sources=tuple(dict.fromkeys(source for plan in plans for source in plan.route.sources)),
+        sources=route.sources,
     )

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from padesign.recipe.numbers import amount, percent, plain
 from padesign.recipe.schema import Check, Performance, Share, Stage, TargetLayer
-from padesign.recipe.tables import procedure, quantity
+from padesign.recipe.tables import Route, procedure, quantity
 
 
-def stage_checks(layer: TargetLayer, phase: str, previous: str, kept_mmol: float) -> tuple[Check, ...]:
+def stage_checks(layer: TargetLayer, route: Route, previous: str, kept_mmol: float) -> tuple[Check, ...]:
     """TEM, XRD and ICP-OES after one stage.
 
-    `previous` names the stage the layer grew on ("" for the core); `kept_mmol` is the rare earth expected in the core.
+    `previous` names the stage the layer grew on ("" for the core); `kept_mmol` are the cations expected in the core.
     """
     count = f"{quantity('tem_particles').set:g}"
     shares = ", ".join(f"{s.ion} {percent(s.mol_percent)}" for s in layer.expected_icp)
@@ -31,12 +31,12 @@ def stage_checks(layer: TargetLayer, phase: str, previous: str, kept_mmol: float
                 target=f"{layer.thickness_nm:.1f} ± {layer.thickness_tolerance_nm:.1f} nm",
             )
         )
-    checks.append(Check(method="XRD", quantity="phase", target=f"{phase} only, no cubic (alpha) reflections"))
+    checks.append(Check(method="XRD", quantity="phase", target=route.xrd))
     relative = f"{quantity('dopant_tolerance_percent_relative').set:g}"
     checks.append(
         Check(
             method="ICP-OES",
-            quantity="cations of the whole particle, mol% of rare earth",
+            quantity=f"cations of the whole particle, mol% of {route.site}",
             target=f"{shares} (dopants ± {relative} % of their value)",
         )
     )
@@ -44,11 +44,35 @@ def stage_checks(layer: TargetLayer, phase: str, previous: str, kept_mmol: float
         checks.append(
             Check(
                 method="ICP-OES or dry mass",
-                quantity="recovered rare earth (core yield)",
+                quantity=f"recovered {route.site} (core yield)",
                 target=f"{amount(kept_mmol)} mmol assumed; scale every shell amount by found / assumed",
             )
         )
     return tuple(checks)
+
+
+def measure_first(core: Stage, performance: Performance, *, has_shell: bool) -> tuple[str, ...]:
+    """What to measure in which order: first what all later amounts hang on, then where the curve should be steep."""
+    found = [
+        f"The cores, before any shell: diameter by TEM ({core.diameter_nm:.1f} nm wanted), phase by XRD, cations and "
+        "yield by ICP-OES." + (" The amounts of every shell follow from these numbers." if has_shell else ""),
+    ]
+    known = {q.label: q.value for q in performance.numbers if q.value is not None}
+    threshold = known.get("threshold")
+    waves = " and ".join(f"{w:g} nm" for w in performance.excitation_wavelengths_nm) or "the stated wavelength"
+    if threshold is not None:
+        found.append(
+            f"The emission of the finished particles at {waves} from {plain(threshold / 3.0)} to "
+            f"{plain(3.0 * threshold)} kW/cm², at least 20 powers per decade, up and down; the predicted threshold is "
+            f"{plain(threshold)} kW/cm². Record the size of the spot with it."
+        )
+        found.append(
+            "No steep rise there? Measure the lifetime of the metastable level and the dopant content before anything "
+            "is changed: losses at the surface and a missed dopant content move the threshold most."
+        )
+    else:
+        found.append(f"The emission of the finished particles at {waves} over the whole power range, up and down.")
+    return tuple(found)
 
 
 def final_checks(performance: Performance, *, has_shell: bool) -> tuple[Check, ...]:
@@ -87,17 +111,23 @@ def _mismatch_percent(inner: str, outer: str) -> float:
 
 
 def layer_warnings(
-    *, is_core: bool, thickness_nm: float, composition: Mapping[str, float], cation: str, inner_cation: str | None
+    *,
+    is_core: bool,
+    thickness_nm: float,
+    in_one_step: bool,
+    composition: Mapping[str, float],
+    cation: str,
+    inner_cation: str | None,
 ) -> list[str]:
     """What a chemist should know before starting this layer."""
     found = []
     least, thick = quantity("least_layer_nm").set, quantity("one_step_shell_nm")
     if not is_core and thickness_nm < least:
         found.append(f"The shell is thinner than {least:g} nm (two to three monolayers): it may not close.")
-    if not is_core and thickness_nm > thick.set:
+    if not is_core and in_one_step and thickness_nm > thick.set:
         found.append(
             f"The shell is thicker than {thick.set:g} nm: grow it in two or more portions of this table, "
-            "with the size checked in between, or new particles may nucleate."
+            "with the size checked in between, or layer by layer, or new particles may nucleate."
         )
     trace = quantity("trace_dopant_mol_percent").set
     for ion, share in composition.items():

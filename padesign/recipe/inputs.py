@@ -9,6 +9,8 @@ from typing import Literal, NamedTuple
 
 from padesign.errors import InputError
 
+ShellGrowth = Literal["one heating", "layer by layer"]
+
 
 def _positive(value: float, name: str) -> None:
     if not (math.isfinite(value) and value > 0.0):
@@ -41,8 +43,9 @@ class Batch:
 
     `water_of_crystallisation` maps a cation to the x of its salt's hydrate (from the certificate of analysis); a cation
     that is not named gets the table's default, which the recipe flags. `purity` is the mass fraction of the hydrate in
-    the bottle: one number for every solid, or a mapping from a cation, "NaOH" or "NH4F" (others are 1).
+    the bottle: one number for every solid, or a mapping from a cation, "NaOH", "NH4F" or "KHF2" (others are 1).
     `core_yield` is the share of the core's cations that is recovered in the purified cores used as seeds.
+    `shell_growth`: each shell in one heating with the seeds, or layer by layer by many small hot injections.
     """
 
     core_mmol: float = 1.0
@@ -50,6 +53,7 @@ class Batch:
     water_of_crystallisation: Mapping[str, float] = field(default_factory=dict)
     purity: float | Mapping[str, float] = 1.0
     core_yield: float = 1.0
+    shell_growth: ShellGrowth = "one heating"
 
     def __post_init__(self) -> None:
         _positive(self.core_mmol, "core_mmol")

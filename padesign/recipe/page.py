@@ -27,6 +27,10 @@ def _shares(shares: Iterable[Share]) -> str:
     return ", ".join(f"{md(s.ion)} {n.percent(s.mol_percent)} %" for s in shares)
 
 
+def _first_up(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def _target(recipe: Recipe) -> list[str]:
     target = recipe.target
     rows = [
@@ -43,10 +47,16 @@ def _target(recipe: Recipe) -> list[str]:
         "## 1. Target",
         "",
         f"{md(target.host)}, {md(target.phase)}; final diameter {target.diameter_nm:.1f} nm. One core holds "
-        f"{n.sites(target.sites_per_core)} rare-earth sites, one particle {n.sites(target.sites_per_particle)}.",
+        f"{n.sites(target.sites_per_core)} dopable sites, one particle {n.sites(target.sites_per_particle)}.",
         "",
         *_table(
-            ("Layer", "Composition", "Rare-earth share (mol%)", "Thickness (nm; core: radius)", "Diameter after (nm)"),
+            (
+                "Layer",
+                "Composition",
+                f"Share of {md(target.site)} (mol%)",
+                "Thickness (nm; core: radius)",
+                "Diameter after (nm)",
+            ),
             rows,
         ),
         f"Dopant content: ± {target.dopant_tolerance_percent_relative:g} % of its value. Tolerances: typical practice.",
@@ -56,7 +66,14 @@ def _target(recipe: Recipe) -> list[str]:
 
 def _safety(recipe: Recipe) -> list[str]:
     rows = [
-        (md(h.substance), md(h.cas), md(" ".join(s.code for s in h.ghs)) or "none", md(h.advice), md(h.source))
+        (
+            md(h.substance),
+            md(h.cas),
+            md(", ".join(f"{p.code} {p.text}" for p in h.pictograms)) or "none",
+            md(" ".join(s.code for s in h.ghs)) or "none",
+            md(h.advice),
+            md(h.source),
+        )
         for h in recipe.hazards
     ]
     meanings = {s.code: s.text for h in recipe.hazards for s in h.ghs}
@@ -64,7 +81,7 @@ def _safety(recipe: Recipe) -> list[str]:
         "## 2. Safety first",
         "",
         *_list(recipe.process_hazards),
-        *_table(("Substance", "CAS", "GHS", "Mind", "Source"), rows),
+        *_table(("Substance", "CAS", "Pictograms", "GHS", "Mind", "Source"), rows),
         "; ".join(f"{md(code)} {md(text)}" for code, text in sorted(meanings.items())) + ".",
         "",
     ]
@@ -75,15 +92,15 @@ def _batch(recipe: Recipe) -> list[str]:
     return [
         "## 3. Batch",
         "",
-        f"- Core: {n.amount(batch.core_mmol)} mmol rare earth as {md(batch.precursor)}s; assumed core yield "
-        f"{n.percent(100.0 * batch.core_yield)} %.",
+        f"- Core: {n.amount(batch.core_mmol)} mmol {md(recipe.target.site)} as {md(batch.precursor)}s; "
+        f"assumed core yield {n.percent(100.0 * batch.core_yield)} %.",
         f"- Particles: {n.scientific(batch.particles)} in the purified cores "
         f"({n.scientific(batch.particles_per_mmol)} per mmol). All shells are computed for this number.",
         "",
         *_table(
             (
                 "Stage",
-                "Rare earth (mmol)",
+                f"{_first_up(md(recipe.target.site))} (mmol)",
                 "Per mmol of core",
                 "Seeds in (mmol)",
                 "Diameter (nm)",
@@ -141,23 +158,30 @@ def _checks(checks: Iterable[Check]) -> list[str]:
     )
 
 
-def _stage(number: int, stage: Stage) -> list[str]:
-    head = ("Compound", "Formula", "CAS", "M (g/mol)", "Purity", "Of rare earth", "Eq.", "mmol", "Weigh (mg)")
+def _moving(stage: Stage) -> str:
+    """What follows from the amount of a shell."""
+    if stage.injections:
+        return "every mass and every injected volume"
+    return "every mass" + (" and the methanol" if any(q.name == "methanol" for q in stage.liquids) else "")
+
+
+def _stage(number: int, stage: Stage, site: str) -> list[str]:
+    head = ("Compound", "Formula", "CAS", "M (g/mol)", "Purity", f"Of {site}", "Eq.", "mmol", "Weigh (mg)")
     lines = [f"## {number}. {md(stage.name)}", ""]
     lines += [f"> **Mind:** {md(w)}\n" for w in stage.warnings]
     if stage.kind == "shell":
         lines += [
-            f"From {stage.seed_diameter_nm:.1f} nm to {stage.diameter_nm:.1f} nm: {n.amount(stage.re_mmol)} mmol rare "
-            f"earth for {n.amount(stage.seed_mmol)} mmol in the seeds.",
+            f"From {stage.seed_diameter_nm:.1f} nm to {stage.diameter_nm:.1f} nm: {n.amount(stage.re_mmol)} mmol "
+            f"{site} for {n.amount(stage.seed_mmol)} mmol in the seeds.",
             "",
-            "Measure the seeds first. If their mean diameter differs, multiply every mass and the methanol below by "
-            "the factor; if their amount differs, multiply by found / assumed as well.",
+            f"Measure the seeds first. If their mean diameter differs, multiply {_moving(stage)} by the factor; if "
+            "their amount differs, multiply by found / assumed as well.",
             "",
             *_table(
                 ("Seed diameter found (nm)", *(f"{r.seed_diameter_nm:.1f}" for r in stage.seed_table)),
                 (
                     (
-                        "Rare earth for the same shell thickness (mmol)",
+                        f"{_first_up(site)} for the same shell thickness (mmol)",
                         *(n.amount(r.shell_mmol) for r in stage.seed_table),
                     ),
                     ("Factor", *(f"{r.shell_mmol / stage.re_mmol:.3f}" for r in stage.seed_table)),
@@ -172,6 +196,21 @@ def _stage(number: int, stage: Stage) -> list[str]:
         ((md(q.name), md(q.cas), n.volume(q.volume_mL), md(q.use)) for q in stage.liquids),
     )
     lines += [f"Three-neck flask of {stage.flask_mL:g} mL or more.", ""]
+    if stage.injections:
+        lines += ["### Inject", ""]
+        lines += _table(
+            ("Pair", f"{_first_up(site)} (mmol)", "Oleate stock (mL)", "Trifluoroacetate stock (mL)", "Then (nm)"),
+            (
+                (
+                    str(i.number),
+                    n.amount(i.cations_mmol),
+                    n.volume(i.oleate_mL),
+                    n.volume(i.trifluoroacetate_mL),
+                    f"{i.diameter_nm:.1f}",
+                )
+                for i in stage.injections
+            ),
+        )
     lines += ["### Do (typical, adjust to your lab)", ""]
     lines += _table(
         ("Step", "What", "Temperature", "Time", "Atmosphere"),
@@ -221,8 +260,9 @@ def page(recipe: Recipe) -> str:
         *_batch(recipe),
     ]
     for number, stage in enumerate(recipe.stages, start=4):
-        lines += _stage(number, stage)
-    lines += [f"## {last}. Measure the avalanche", "", *_checks(recipe.final_checks)]
+        lines += _stage(number, stage, md(recipe.target.site))
+    lines += [f"## {last}. Measure the avalanche", "", "In this order:", "", *_list(recipe.measure_first)]
+    lines += _checks(recipe.final_checks)
     lines += [f"## {last + 1}. Predicted performance", "", *_performance(recipe)]
     lines += [f"## {last + 2}. Sources of the route", "", *_list(recipe.sources)]
     return "\n".join(lines).rstrip("\n") + "\n"

@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict
 
 from padesign.recipe.page import page
 from padesign.recipe.sheet import sheet
-from padesign.recipe.tables import Status
+from padesign.recipe.tables import Role, Status
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 NOT_VERIFIED = "Simulated candidate: not verified in the laboratory."
 TYPICAL = "typical, adjust to your lab"
 
@@ -46,6 +46,8 @@ class TargetLayer(Part):
 class Target(Part):
     host: str
     phase: str
+    site: str
+    """What the dopable cations are called together: `rare earth`."""
     diameter_nm: float
     layers: tuple[TargetLayer, ...]
     dopant_tolerance_percent_relative: float
@@ -75,7 +77,7 @@ class Stock(Part):
 class WeighingRow(Part):
     """One solid of one stage. `mass_mg` is what goes on the balance: hydrate and purity are in it."""
 
-    role: Literal["host cation", "dopant", "sodium source", "fluoride source"]
+    role: Role
     ion: str
     mol_percent: float | None
     compound: str
@@ -124,6 +126,17 @@ class SeedRow(Part):
     shell_mmol: float
 
 
+class Injection(Part):
+    """One pair of injections of a shell grown layer by layer: oleate first, then sodium trifluoroacetate."""
+
+    number: int
+    cations_mmol: float
+    oleate_mL: float
+    trifluoroacetate_mL: float
+    diameter_nm: float
+    """Diameter once this pair has grown."""
+
+
 class Stage(Part):
     name: str
     kind: Literal["core", "shell"]
@@ -139,6 +152,8 @@ class Stage(Part):
     liquids: tuple[Liquid, ...]
     flask_mL: float
     steps: tuple[Step, ...]
+    injections: tuple[Injection, ...]
+    """Empty unless the shell is grown layer by layer."""
     seed_table: tuple[SeedRow, ...]
     checks: tuple[Check, ...]
     warnings: tuple[str, ...]
@@ -153,6 +168,8 @@ class HazardRow(Part):
     substance: str
     cas: str
     ghs: tuple[HazardStatement, ...]
+    pictograms: tuple[HazardStatement, ...]
+    """Code and name of each pictogram, `GHS06` `skull and crossbones`."""
     advice: str
     source: str
 
@@ -179,7 +196,7 @@ class Performance(Part):
 class Recipe(Part):
     """A synthesis recipe for one particle; see `padesign.recipe.build.build_recipe`."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     status: str
     calibration: str
     route: str
@@ -189,6 +206,8 @@ class Recipe(Part):
     hazards: tuple[HazardRow, ...]
     process_hazards: tuple[str, ...]
     stages: tuple[Stage, ...]
+    measure_first: tuple[str, ...]
+    """What to measure in which order, because what comes later hangs on it."""
     final_checks: tuple[Check, ...]
     performance: Performance
     assumptions: tuple[str, ...]

@@ -1,12 +1,35 @@
-"""The procedure in order: co-precipitated core, seed-mediated shells. Temperatures and times are typical practice."""
+"""The procedure in order: cores, shells in one heating, shells layer by layer. Temperatures and times are typical."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from padesign.recipe.numbers import amount, volume
-from padesign.recipe.schema import Liquid, Step
-from padesign.recipe.tables import Status, precursors, quantity
+from padesign.recipe.schema import Injection, Liquid, Step
+from padesign.recipe.tables import Route, Status, precursors, quantity
 
 ARGON = "argon flow"
+
+
+@dataclass(frozen=True)
+class Flask:
+    """What a stage starts from: liquids by use, salts, and for a shell the `seeds` (the name of their stage).
+
+    `stock`: some salts are dosed from aqueous stock solutions. `kept_mmol`: site cations expected in the product.
+    """
+
+    route: Route
+    stage: str
+    bottles: tuple[Liquid, ...]
+    stock: bool
+    precursor: str
+    kept_mmol: float
+    seeds: str = ""
+    seed_mmol: float = 0.0
+
+    def mL(self, name: str, use: str = "") -> str:
+        found = (one.volume_mL for one in self.bottles if one.name == name and use in one.use)
+        return volume(next(found))
 
 
 class StepList:
@@ -38,13 +61,13 @@ class StepList:
         )
 
 
-def _oleate(steps: StepList, bottles: dict[str, Liquid], stock: bool, precursor: str) -> None:
-    released = precursors().salts[precursor].released
+def _oleate(steps: StepList, flask: Flask, use: str = "in the flask", kind: str = "three-neck flask") -> None:
+    released = precursors().salts[flask.precursor].released
     steps.add(
         "Charge",
-        f"Put the rare-earth salts, {volume(bottles['oleic acid'].volume_mL)} mL oleic acid and "
-        f"{volume(bottles['1-octadecene'].volume_mL)} mL 1-octadecene into a three-neck flask with thermocouple, "
-        "condenser and stirrer." + (" Add the doses from aqueous stock solutions last." if stock else ""),
+        f"Put the salts of the {flask.route.site}, {flask.mL('oleic acid', use)} mL oleic acid and "
+        f"{flask.mL('1-octadecene', use)} mL 1-octadecene into a {kind} with thermocouple, "
+        "condenser and stirrer." + (" Add the doses from aqueous stock solutions last." if flask.stock else ""),
     )
     steps.add(
         "Dry and form the oleates",
@@ -56,24 +79,39 @@ def _oleate(steps: StepList, bottles: dict[str, Liquid], stock: bool, precursor:
     )
 
 
-def _fluoride(steps: StepList, bottles: dict[str, Liquid]) -> None:
-    methanol = bottles["methanol"].volume_mL
-    steps.add(
-        "Add sodium and fluoride",
-        f"Dissolve the NaOH in {volume(methanol / 3)} mL and the NH4F in {volume(2 * methanol / 3)} mL methanol, in "
-        "plastic vessels. Mix just before use and add dropwise. Keep at temperature with strong stirring; the liquid "
-        "turns turbid.",
-        quantity("addition_temperature_C").text,
-        quantity("nucleation_time_min").text,
-        ARGON,
-    )
-    steps.add(
-        "Boil off the methanol",
-        "Raise the temperature slowly with an open gas outlet; go on until no more liquid condenses.",
-        quantity("methanol_off_temperature_C").text,
-        quantity("methanol_off_time_min").text,
-        ARGON,
-    )
+def _fluoride(steps: StepList, flask: Flask) -> None:
+    if flask.route.method == "bifluoride":
+        steps.add(
+            "Add the bifluoride",
+            "Grind the KHF2 finely under dry gas in plastic and add all of it under argon with strong stirring. Lead "
+            "the gas that leaves the flask through a basic trap from here on: HF comes off on heating.",
+            quantity("addition_temperature_C").text,
+            quantity("nucleation_time_min").text,
+            ARGON,
+            "assumption",
+        )
+    else:
+        methanol = next(one.volume_mL for one in flask.bottles if one.name == "methanol")
+        steps.add(
+            "Add sodium and fluoride",
+            f"Dissolve the NaOH in {volume(methanol / 3)} mL and the NH4F in {volume(2 * methanol / 3)} mL methanol, "
+            "in plastic vessels. Mix just before use and add dropwise. Keep at temperature with strong stirring; the "
+            "liquid turns turbid.",
+            quantity("addition_temperature_C").text,
+            quantity("nucleation_time_min").text,
+            ARGON,
+        )
+        steps.add(
+            "Boil off the methanol",
+            "Raise the temperature slowly with an open gas outlet; go on until no more liquid condenses.",
+            quantity("methanol_off_temperature_C").text,
+            quantity("methanol_off_time_min").text,
+            ARGON,
+        )
+    _degas(steps)
+
+
+def _degas(steps: StepList) -> None:
     steps.add(
         "Degas",
         "Apply vacuum carefully until bubbling stops; refill with argon, three cycles. Leave argon flowing.",
@@ -83,7 +121,19 @@ def _fluoride(steps: StepList, bottles: dict[str, Liquid]) -> None:
     )
 
 
-def _work_up(steps: StepList, kept_mmol: float, stage: str) -> None:
+def _add_seeds(steps: StepList, flask: Flask, then: str) -> None:
+    steps.add(
+        "Add the seeds",
+        f'Cool to {quantity("seed_addition_temperature_C").text}, then add all seeds labelled "{flask.seeds}" '
+        f"({amount(flask.seed_mmol)} mmol {flask.route.site}) in cyclohexane. Distil the cyclohexane off{then}.",
+        quantity("seed_solvent_off_temperature_C").text,
+        quantity("seed_solvent_off_time_min").text,
+        ARGON,
+        "assumption",
+    )
+
+
+def _work_up(steps: StepList, flask: Flask) -> None:
     steps.add("Cool", "Remove the mantle and let cool under argon; do not quench.", "to room temperature", "", ARGON)
     steps.add(
         "Precipitate and wash",
@@ -93,64 +143,99 @@ def _work_up(steps: StepList, kept_mmol: float, stage: str) -> None:
     store = quantity("storage_mmol_per_mL")
     steps.add(
         "Disperse and sample",
-        f"Disperse in {volume(kept_mmol / store.set)} mL cyclohexane (about {store.set:g} {store.unit} rare earth) and "
-        f'label it "{stage}". Take at most 1 % for the checks below.',
+        f"Disperse in {volume(flask.kept_mmol / store.set)} mL cyclohexane (about {store.set:g} {store.unit} "
+        f'{flask.route.site}) and label it "{flask.stage}". Take at most 1 % for the checks below.',
     )
 
 
-def core_steps(
-    *, kept_mmol: float, stage: str, bottles: tuple[Liquid, ...], stock: bool, precursor: str
-) -> tuple[Step, ...]:
-    """Co-precipitation of the core. `kept_mmol`: rare earth expected in the product; `stock`: doses replace salts."""
-    by_name = {liquid.name: liquid for liquid in bottles}
+def core_steps(flask: Flask) -> tuple[Step, ...]:
+    """The core, nucleated and grown in one heating."""
     steps = StepList()
-    _oleate(steps, by_name, stock, precursor)
+    _oleate(steps, flask)
     steps.add("Cool", "Let cool with stirring.", quantity("addition_temperature_C").text, "", ARGON)
-    _fluoride(steps, by_name)
-    steps.add(
-        "Grow",
-        f"Heat at {quantity('ramp_C_per_min').text} and hold. The cubic phase must turn into the hexagonal one: the "
-        "turbid liquid clears. Shorter and cooler gives smaller particles; more oleic acid usually larger ones.",
-        quantity("core_growth_temperature_C").text,
-        quantity("core_growth_time_min").text,
-        ARGON,
-    )
-    _work_up(steps, kept_mmol, stage)
+    _fluoride(steps, flask)
+    if flask.route.method == "bifluoride":
+        _grow_bifluoride(steps)
+    else:
+        steps.add(
+            "Grow",
+            f"Heat at {quantity('ramp_C_per_min').text} and hold. The cubic phase must turn into the hexagonal one: "
+            "the turbid liquid clears. Shorter and cooler gives smaller particles; more oleic acid usually larger "
+            "ones.",
+            quantity("core_growth_temperature_C").text,
+            quantity("core_growth_time_min").text,
+            ARGON,
+        )
+    _work_up(steps, flask)
     return tuple(steps.steps)
 
 
-def shell_steps(
-    *,
-    kept_mmol: float,
-    seed_mmol: float,
-    seeds: str,
-    stage: str,
-    bottles: tuple[Liquid, ...],
-    stock: bool,
-    precursor: str,
-) -> tuple[Step, ...]:
+def shell_steps(flask: Flask) -> tuple[Step, ...]:
     """Seed-mediated growth of one shell: the seeds go into fresh oleates before the fluoride does."""
-    by_name = {liquid.name: liquid for liquid in bottles}
     steps = StepList()
-    _oleate(steps, by_name, stock, precursor)
+    _oleate(steps, flask)
+    _add_seeds(steps, flask, f", then cool to {quantity('addition_temperature_C').text}")
+    _fluoride(steps, flask)
+    if flask.route.method == "bifluoride":
+        _grow_bifluoride(steps)
+    else:
+        steps.add(
+            "Grow",
+            f"Heat at {quantity('ramp_C_per_min').text} and hold.",
+            quantity("shell_growth_temperature_C").text,
+            quantity("shell_growth_time_min").text,
+            ARGON,
+        )
+    _work_up(steps, flask)
+    return tuple(steps.steps)
+
+
+def injected_steps(flask: Flask, injections: tuple[Injection, ...]) -> tuple[Step, ...]:
+    """A shell grown layer by layer: two stocks injected in turn into the hot seeds."""
+    steps = StepList()
+    _oleate(steps, flask, "oleate stock", "two-neck flask")
     steps.add(
-        "Add the seeds",
-        f'Cool to {quantity("seed_addition_temperature_C").text}, then add all seeds labelled "{seeds}" '
-        f"({amount(seed_mmol)} mmol rare earth) in cyclohexane. Distil the cyclohexane off, then cool to "
-        f"{quantity('addition_temperature_C').text}.",
-        quantity("seed_solvent_off_temperature_C").text,
-        quantity("seed_solvent_off_time_min").text,
+        "Make the second stock",
+        f"Stir the sodium trifluoroacetate in {flask.mL('oleic acid', 'trifluoroacetate stock')} mL oleic acid under "
+        "vacuum until it is clear. Keep both stocks under argon. Make a tenth more of each if syringes hold some back.",
+        quantity("trifluoroacetate_temperature_C").text,
+        "",
+        "vacuum, then argon",
+        "assumption",
+    )
+    steps.add(
+        "Charge the seeds' flask",
+        f"Put {flask.mL('oleic acid', 'in the flask')} mL oleic acid and {flask.mL('1-octadecene', 'in the flask')} mL "
+        "1-octadecene into a three-neck flask with thermocouple, condenser and stirrer.",
+    )
+    _add_seeds(steps, flask, "")
+    _degas(steps)
+    steps.add(
+        "Heat",
+        f"Heat at {quantity('ramp_C_per_min').text} and hold.",
+        quantity("injection_temperature_C").text,
+        "",
+        ARGON,
+    )
+    steps.add(
+        "Inject in turn",
+        f"Inject pair by pair as the table says, {len(injections)} pairs: the oleate first, then the trifluoroacetate, "
+        "each with a wait. Gas comes off at every trifluoroacetate: keep the outlet open and trapped. Draw 0.1 mL "
+        "for TEM halfway; if the growth differs, change the remaining volumes in proportion.",
+        quantity("injection_temperature_C").text,
+        f"{quantity('injection_wait_min').text} after each injection",
+        ARGON,
+    )
+    _work_up(steps, flask)
+    return tuple(steps.steps)
+
+
+def _grow_bifluoride(steps: StepList) -> None:
+    steps.add(
+        "Grow",
+        f"Heat at {quantity('ramp_C_per_min').text} and hold. The bifluoride decomposes and gives off HF.",
+        quantity("bifluoride_growth_temperature_C").text,
+        quantity("bifluoride_growth_time_min").text,
         ARGON,
         "assumption",
     )
-    _fluoride(steps, by_name)
-    growth = quantity("shell_growth_temperature_C")
-    steps.add(
-        "Grow",
-        f"Heat at {quantity('ramp_C_per_min').text} and hold.",
-        growth.text,
-        quantity("shell_growth_time_min").text,
-        ARGON,
-    )
-    _work_up(steps, kept_mmol, stage)
-    return tuple(steps.steps)

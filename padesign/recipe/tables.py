@@ -10,6 +10,14 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from ruamel.yaml import YAML
 
 Status = Literal["typical practice", "assumption", "sourced"]
+Role = Literal[
+    "host cation",
+    "dopant",
+    "sodium source",
+    "fluoride source",
+    "sodium and fluoride source",
+    "potassium and fluoride source",
+]
 
 
 class Table(BaseModel):
@@ -51,11 +59,10 @@ class Quantity(Table):
 class Anion(Table):
     text: str
     counts: dict[str, int]
-    number: int
 
 
 class SaltFamily(Table):
-    """A family of rare-earth salts that differ only in the cation."""
+    """A family of salts of the site's cations; each holds as many anions as its cation has charges."""
 
     name: str
     anion: Anion
@@ -73,20 +80,48 @@ class Substance(Table):
 
 class Precursors(Table):
     description: str
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     cations: tuple[str, ...]
     salts: dict[str, SaltFamily]
+    charges: dict[str, int]
     elements: dict[str, str]
-    sodium: Substance
-    fluoride: Substance
+    added: dict[str, Substance]
     liquids: dict[str, Substance]
+
+    def charge(self, cation: str) -> int:
+        return self.charges.get(cation, 3)
+
+
+class Added(Table):
+    """A solid beside the salts: which, what it brings, and the quantity that says how much per site cation [mol]."""
+
+    role: Role
+    element: str
+    substance: str
+    per_cation: str
 
 
 class Route(Table):
+    """A way to a family of hosts; `site` is what its cations are called, `xrd` when the phase is right."""
+
+    method: Literal["co-precipitation", "bifluoride"]
     phase: str
+    xrd: str
+    site: str
     product: str
     hosts: dict[str, str]
+    added: tuple[Added, ...]
+    layer_by_layer: bool
+    hazards: tuple[str, ...]
+    warnings: tuple[str, ...]
     sources: tuple[str, ...]
+
+
+class Refused(Table):
+    """What is known of the synthesis of a host, and what is missing for a recipe."""
+
+    known: str
+    missing: str
 
 
 class StockRule(Table):
@@ -99,8 +134,9 @@ class StockRule(Table):
 
 class Procedure(Table):
     description: str
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     routes: dict[str, Route]
+    refused: dict[str, Refused]
     equipment: tuple[str, ...]
     quantities: dict[str, Quantity]
     stock: StockRule
@@ -110,6 +146,7 @@ class Procedure(Table):
 
 class HazardEntry(Table):
     name: str
+    everywhere: bool = False
     cas: str
     ghs: tuple[str, ...]
     advice: str
@@ -117,9 +154,11 @@ class HazardEntry(Table):
 
 class Hazards(Table):
     description: str
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     note: str
     statements: dict[str, str]
+    pictograms: dict[str, str]
+    pictogram_of: dict[str, str]
     substances: tuple[HazardEntry, ...]
     process: tuple[str, ...]
 

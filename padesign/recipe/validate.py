@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from padesign.errors import InputError
 from padesign.particle.layers import Layer, Particle
-from padesign.recipe.inputs import Batch, Lattice
+from padesign.recipe.inputs import Batch, Lattice, ShellGrowth
 from padesign.recipe.tables import Route, precursors, procedure
 
 FULL_MOL_PERCENT = 100.0 + 1e-6
@@ -26,6 +26,13 @@ def find_route(host: str, path: Path = ()) -> tuple[str, Route, str]:
         for h, cation in route.hosts.items()
     }
     found = known.get(_host_id(host))
+    refused = next((one for name, one in procedure().refused.items() if _host_id(name) == _host_id(host)), None)
+    if refused is not None:
+        raise InputError(
+            f"there is no complete procedure for `{host}`; known: {refused.known}; missing: {refused.missing}",
+            cure="Follow a published procedure of your own choice; the simulation of this host is not affected.",
+            path=path,
+        )
     if found is None:
         official = sorted(h for route in procedure().routes.values() for h in route.hosts)
         raise InputError(
@@ -90,11 +97,25 @@ def check_batch(batch: Batch) -> None:
         raise InputError(f"`precursor` must be one of {', '.join(table.salts)}, but is `{batch.precursor}`")
     cations = set(table.cations)
     purities = set(batch.purity) if isinstance(batch.purity, Mapping) else set()
-    wrong = (set(batch.water_of_crystallisation) - cations) | (
-        purities - cations - {table.sodium.text, table.fluoride.text}
-    )
+    added = [one.text for one in table.added.values()]
+    wrong = (set(batch.water_of_crystallisation) - cations) | (purities - cations - set(added))
     if wrong:
         raise InputError(
             f"`{min(wrong)}` is not a compound of this recipe",
-            cure=f"`water_of_crystallisation` takes {', '.join(table.cations)}; `purity` also NaOH and NH4F.",
+            cure=f"`water_of_crystallisation` takes {', '.join(table.cations)}; `purity` also {', '.join(added)}.",
+        )
+
+
+def check_routes(routes: Mapping[str, Route], shell_growth: ShellGrowth) -> None:
+    """One route for the whole particle, and one that can grow its shells as asked."""
+    if len(routes) > 1:
+        raise InputError(
+            f"no procedure is known that grows one particle by {' and '.join(routes)}",
+            cure="make all layers of hosts of one route",
+            path=("particle", "layers"),
+        )
+    name, route = next(iter(routes.items()))
+    if shell_growth == "layer by layer" and not route.layer_by_layer:
+        raise InputError(
+            f"shells cannot be grown layer by layer on the route `{name}`", cure="set recipes.shell_growth: one heating"
         )

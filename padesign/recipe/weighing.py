@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
+from padesign.recipe.amounts import shell_mmol
 from padesign.recipe.formula import formula_text, molar_mass_g_per_mol
 from padesign.recipe.inputs import Batch
-from padesign.recipe.schema import Liquid, Stock, WeighingRow
-from padesign.recipe.tables import SaltFamily, precursors, procedure, quantity
+from padesign.recipe.schema import Injection, Liquid, Stock, WeighingRow
+from padesign.recipe.tables import Added, SaltFamily, precursors, procedure, quantity
 
 
 def _cas(family: SaltFamily, ion: str, n_water: float) -> str:
@@ -41,7 +43,7 @@ def stock_solution(amount_mmol: float, molar_mass: float, purity: float, solvent
 
 
 def _row(
-    *, amount_mmol: float, re_mmol: float, molar_mass: float, purity: float, solvent: str, **fields: object
+    *, amount_mmol: float, cations_mmol: float, molar_mass: float, purity: float, solvent: str, **fields: object
 ) -> WeighingRow:
     mass_mg = amount_mmol * molar_mass / purity
     must = mass_mg < quantity("weigh_must_stock_mg").set
@@ -50,7 +52,7 @@ def _row(
         {
             **fields,
             "amount_mmol": amount_mmol,
-            "equivalents": amount_mmol / re_mmol,
+            "equivalents": amount_mmol / cations_mmol,
             "molar_mass_g_per_mol": molar_mass,
             "purity": purity,
             "mass_mg": mass_mg,
@@ -60,23 +62,26 @@ def _row(
     )
 
 
-def solids(re_mmol: float, composition: Mapping[str, float], host_cation: str, batch: Batch) -> tuple[WeighingRow, ...]:
-    """Rows of one stage: the rare-earth salts by mol%, then the sodium and fluoride sources.
+def solids(
+    cations_mmol: float, composition: Mapping[str, float], host_cation: str, added: Sequence[Added], batch: Batch
+) -> tuple[WeighingRow, ...]:
+    """Rows of one stage: the salts of the site by mol%, then what brings the alkali metal and the fluoride.
 
-    **Arguments:** `re_mmol` cations of the stage, `composition` mol% by ion (sums to 100), `host_cation` the ion that
-    counts as the host.
+    **Arguments:** `cations_mmol` of the stage's site, `composition` mol% by ion (sums to 100), `host_cation` the ion
+    that counts as the host, `added` the other solids.
     """
     table = precursors()
     family = table.salts[batch.precursor]
     rows = []
     for ion, share in composition.items():
         n_water = float(batch.water_of_crystallisation.get(ion, family.default_water.set))
-        counts = {ion: 1} | {e: n * family.anion.number for e, n in family.anion.counts.items()}
+        anions = table.charge(ion)
+        counts = {ion: 1} | {e: n * anions for e, n in family.anion.counts.items()}
         anion = f"({family.anion.text})" if len(family.anion.counts) > 1 else family.anion.text
         rows.append(
             _row(
-                amount_mmol=re_mmol * share / 100.0,
-                re_mmol=re_mmol,
+                amount_mmol=cations_mmol * share / 100.0,
+                cations_mmol=cations_mmol,
                 molar_mass=molar_mass_g_per_mol(counts, n_water),
                 purity=batch.purity_of(ion),
                 solvent="water",
@@ -84,25 +89,23 @@ def solids(re_mmol: float, composition: Mapping[str, float], host_cation: str, b
                 ion=ion,
                 mol_percent=share,
                 compound=family.name.format(element=table.elements[ion]),
-                formula=formula_text(f"{ion}{anion}{family.anion.number}", n_water),
+                formula=formula_text(f"{ion}{anion}{anions}", n_water),
                 water_of_crystallisation=n_water,
                 water_assumed=ion not in batch.water_of_crystallisation,
                 cas=_cas(family, ion, n_water),
             )
         )
-    for role, ion, source, ratio in (
-        ("sodium source", "Na", table.sodium, quantity("sodium_per_re").set),
-        ("fluoride source", "F", table.fluoride, quantity("fluoride_per_re").set),
-    ):
+    for one in added:
+        source = table.added[one.substance]
         rows.append(
             _row(
-                amount_mmol=re_mmol * ratio,
-                re_mmol=re_mmol,
+                amount_mmol=cations_mmol * quantity(one.per_cation).set,
+                cations_mmol=cations_mmol,
                 molar_mass=molar_mass_g_per_mol(source.counts),
                 purity=batch.purity_of(source.text),
                 solvent="methanol",
-                role=role,
-                ion=ion,
+                role=one.role,
+                ion=one.element,
                 mol_percent=None,
                 compound=source.name,
                 formula=source.text,
@@ -114,17 +117,61 @@ def solids(re_mmol: float, composition: Mapping[str, float], host_cation: str, b
     return tuple(rows)
 
 
-def liquids(re_mmol: float, seed_mmol: float) -> tuple[Liquid, ...]:
-    """Volumes of one stage. Oil follows all rare earth in the flask (seeds too), methanol only the new fluoride."""
+def _liquids(wanted: Sequence[tuple[str, float, str]]) -> tuple[Liquid, ...]:
     table = precursors().liquids
-    flask = re_mmol + seed_mmol
-    methanol = max(re_mmol * quantity("methanol_mL_per_mmol").set, quantity("methanol_least_mL").set)
-    wanted = (
+    return tuple(Liquid(name=table[k].name, cas=table[k].cas, volume_mL=v, use=use) for k, v, use in wanted)
+
+
+def liquids(cations_mmol: float, seed_mmol: float, method: str) -> tuple[Liquid, ...]:
+    """Volumes of one heating. Oil follows all cations in the flask (seeds too), methanol only the new fluoride."""
+    flask = cations_mmol + seed_mmol
+    wanted = [
         ("oleic_acid", flask * quantity("oleic_acid_mL_per_mmol").set, "ligand, in the flask"),
         ("octadecene", flask * quantity("octadecene_mL_per_mmol").set, "solvent, in the flask"),
-        ("methanol", methanol, "one third for NaOH, two thirds for NH4F"),
+    ]
+    if method == "co-precipitation":
+        methanol = max(cations_mmol * quantity("methanol_mL_per_mmol").set, quantity("methanol_least_mL").set)
+        wanted.append(("methanol", methanol, "one third for NaOH, two thirds for NH4F"))
+    return _liquids(wanted)
+
+
+def injected_liquids(injections: Sequence[Injection], seed_mmol: float) -> tuple[Liquid, ...]:
+    """Volumes of a shell grown layer by layer: oil for the seeds, and for the two stocks."""
+    oleate = sum(one.oleate_mL for one in injections)
+    share = quantity("oleate_stock_oleic_acid_share").set
+    return _liquids(
+        (
+            ("oleic_acid", seed_mmol * quantity("oleic_acid_mL_per_mmol").set, "ligand, in the flask"),
+            ("octadecene", seed_mmol * quantity("octadecene_mL_per_mmol").set, "solvent, in the flask"),
+            ("oleic_acid", share * oleate, "oleate stock"),
+            ("octadecene", (1.0 - share) * oleate, "oleate stock"),
+            ("oleic_acid", sum(one.trifluoroacetate_mL for one in injections), "trifluoroacetate stock"),
+        )
     )
-    return tuple(Liquid(name=table[k].name, cas=table[k].cas, volume_mL=v, use=use) for k, v, use in wanted)
+
+
+def injections(particles: float, seed_nm: float, thickness_nm: float, density_nm3: float) -> tuple[Injection, ...]:
+    """A shell in steps of equal thickness, each at most the thickness of one pair of injections.
+
+    **Arguments:** `particles` in the flask, diameter of the seeds, thickness of the shell, sites per nm^3.
+    """
+    count = math.ceil(thickness_nm / quantity("monolayer_nm").set - 1e-9)
+    step = thickness_nm / count
+    found = []
+    for k in range(count):
+        mmol = shell_mmol(particles, seed_nm + 2.0 * k * step, step, density_nm3)
+        found.append(
+            Injection(
+                number=k + 1,
+                cations_mmol=mmol,
+                oleate_mL=mmol / quantity("oleate_stock_mol_per_L").set,
+                trifluoroacetate_mL=mmol
+                * quantity("trifluoroacetate_per_re").set
+                / quantity("trifluoroacetate_stock_mol_per_L").set,
+                diameter_nm=seed_nm + 2.0 * (k + 1) * step,
+            )
+        )
+    return tuple(found)
 
 
 def flask_mL(bottles: tuple[Liquid, ...]) -> float:

@@ -26,28 +26,30 @@ BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, BLACK = (
 )
 PALETTE = (BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, BLACK)
 """Colours that also colour-blind readers tell apart: M. Okabe and K. Ito, Color Universal Design (2008)."""
+COLUMN_inch = 85.0 / 25.4
+"""Width of one column of a journal page."""
 GREY = "#767676"
 PALE = "#c9c9c9"
 
 _STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
-    "font.size": 9.0,
-    "axes.titlesize": 10.0,
-    "axes.labelsize": 9.0,
-    "xtick.labelsize": 8.5,
-    "ytick.labelsize": 8.5,
-    "legend.fontsize": 8.5,
+    "font.size": 8.0,  # of figures that are one column wide: printed as they are
+    "axes.titlesize": 8.5,
+    "axes.labelsize": 8.0,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "legend.fontsize": 7.5,
     "legend.framealpha": 0.85,
     "legend.edgecolor": "none",
     "legend.borderaxespad": 0.2,
-    "lines.linewidth": 1.7,
+    "lines.linewidth": 1.4,
     "axes.linewidth": 0.8,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
     "grid.color": "#e4e4e4",
     "grid.linewidth": 0.6,
-    "savefig.dpi": 200.0,
+    "savefig.dpi": 300.0,
     "svg.fonttype": "none",
     "svg.hashsalt": "padesign",
 }

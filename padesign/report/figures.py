@@ -14,6 +14,7 @@ from padesign.report.figure_style import (
     BLUE,
     PALE,
     PALETTE,
+    COLUMN_inch,
     Columns,
     FigureFiles,
     logarithmic,
@@ -89,7 +90,7 @@ def history_figure(
         if many:
             axes.set_title(f"{len(trials)} trials", loc="left")
 
-    return write_figure(path, draw, (5.2, 3.4), Columns(("trial", "start", "step", quantity), rows))
+    return write_figure(path, draw, (COLUMN_inch, 2.8), Columns(("trial", "start", "step", quantity), rows))
 
 
 def sweep_figure(
@@ -132,7 +133,9 @@ def sweep_figure(
         rows: list[tuple[float, ...]] = list(zip(across.tolist(), field.tolist(), strict=True))
     else:
         rows = [(a, b, float(field[i, j])) for i, a in enumerate(across) for j, b in enumerate(up)]
-    return write_figure(path, draw, (5.2, 3.4) if up is None else (5.2, 4.0), Columns(list(labels), rows))
+    return write_figure(
+        path, draw, (COLUMN_inch, 2.8) if up is None else (COLUMN_inch, 3.3), Columns(list(labels), rows)
+    )
 
 
 def _draw_map(figure: Figure, axes: Axes, x: np.ndarray, y: np.ndarray, values: np.ndarray, name: str) -> None:

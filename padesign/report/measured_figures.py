@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from padesign.measured import PowerResult, TimeResult
-from padesign.report.figure_style import BLUE, GREY, ORANGE, Columns, FigureFiles, logarithmic, shown, write_figure
+from padesign.report.figure_style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    COLUMN_inch,
+    Columns,
+    FigureFiles,
+    logarithmic,
+    shown,
+    write_figure,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,7 +61,7 @@ def measured_power_figure(
         logarithmic(below.xaxis)
 
     rows = list(zip(result.power, result.signal, result.sigma, strict=True))
-    return write_figure(path, draw, (5.2, 5.0), Columns([f"power [{result.unit}]", "signal", "sigma"], rows))
+    return write_figure(path, draw, (COLUMN_inch, 4.1), Columns([f"power [{result.unit}]", "signal", "sigma"], rows))
 
 
 def measured_time_figure(result: TimeResult, title: str, path: Path) -> FigureFiles:
@@ -69,4 +79,4 @@ def measured_time_figure(result: TimeResult, title: str, path: Path) -> FigureFi
         axes.grid(True)
 
     rows = list(zip(result.time_s, result.smoothed, strict=True))
-    return write_figure(path, draw, (5.0, 3.2), Columns(["time_s", "counts_smoothed"], rows))
+    return write_figure(path, draw, (COLUMN_inch, 2.6), Columns(["time_s", "counts_smoothed"], rows))

@@ -1,4 +1,4 @@
-"""Figures of what an experiment sees: response and its beam average, the image of a particle, the spectrum."""
+"""Figures of what an experiment sees: response and its beam average, the image of a particle."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from padesign.report.figure_style import (
     BLUE,
     GREY,
     ORANGE,
+    COLUMN_inch,
     FigureFiles,
     logarithmic,
     number_text,
@@ -50,7 +51,7 @@ def response_figure(response: Response, beam_slope: np.ndarray, band: str, path:
         "S": slope.tolist(),
         "S_beam_averaged": np.asarray(beam_slope).tolist(),
     }
-    return write_figure(path, draw, (5.2, 5.0), table_of(columns))
+    return write_figure(path, draw, (COLUMN_inch, 4.1), table_of(columns))
 
 
 def image_figure(image: Spot, at_kW_per_cm2: float, path: Path) -> FigureFiles:
@@ -69,26 +70,4 @@ def image_figure(image: Spot, at_kW_per_cm2: float, path: Path) -> FigureFiles:
         axes.grid(True)
 
     columns = {"distance_nm": image.distance_nm.tolist(), "emission_relative": image.emission.tolist()}
-    return write_figure(path, draw, (4.2, 3.2), table_of(columns))
-
-
-def spectrum_figure(
-    wavelengths_nm: np.ndarray, photons_per_s_per_nm: np.ndarray, at_kW_per_cm2: float, path: Path
-) -> FigureFiles:
-    """Photons per second and nanometre, on a logarithmic axis of five decades."""
-
-    def draw(figure: Figure) -> None:
-        axes = figure.subplots()
-        top = float(photons_per_s_per_nm.max())
-        axes.axvspan(380.0, 780.0, color="#f0f0f0", linewidth=0)
-        axes.plot(wavelengths_nm, np.maximum(photons_per_s_per_nm, 1e-12 * top), color=BLUE)
-        axes.set(yscale="log", ylim=(1e-5 * top, 2.0 * top), xlim=(wavelengths_nm[0], wavelengths_nm[-1]))
-        axes.set(xlabel="wavelength (nm); grey: visible", ylabel="photons/s/nm")
-        axes.set_title(f"emission at {number_text(at_kW_per_cm2)} kW/cm²", loc="left")
-        axes.grid(True)
-
-    columns = {
-        "wavelength_nm": wavelengths_nm.tolist(),
-        "photons_per_s_per_nm": np.asarray(photons_per_s_per_nm).tolist(),
-    }
-    return write_figure(path, draw, (5.2, 3.2), table_of(columns))
+    return write_figure(path, draw, (COLUMN_inch, 2.6), table_of(columns))

@@ -63,7 +63,7 @@ def particle_figure(particle: Particle, path: Path | str, title: str = "") -> Fi
     """
     radii = particle.outer_radii_nm
     radius = radii[-1]
-    height = max(3.2, 0.68 * len(particle.layers) + 0.6)
+    height = max(2.3, 0.6 * len(particle.layers) + 0.5)
     top = 0.92 if title else 1.0
     points_per_nm = 72.0 * height * top / ((_HIGH - _LOW) * radius)
     right = max(1.2 * radius + _text_points(particle) / points_per_nm, 1.03 * radius)

@@ -13,6 +13,7 @@ from scipy.interpolate import PchipInterpolator
 from padesign.report.figure_style import (
     BLACK,
     GREY,
+    COLUMN_inch,
     Columns,
     FigureFiles,
     logarithmic,
@@ -72,11 +73,13 @@ def power_curve_figure(
         logarithmic(below.xaxis)
         if several:
             above.legend(loc="lower left", bbox_to_anchor=(0.0, 1.01), handlelength=1.4, borderpad=0.0)
-            figure.suptitle(shown(title, 64), x=0.02, ha="left", fontsize=10)
+            figure.suptitle(shown(title, 64), x=0.02, ha="left", fontsize=8.5)
         else:
             above.set_title(shown(title, 64), loc="left")
 
-    return write_figure(path, draw, (5.2, 5.0 + 0.2 * len(lines)), _table(curves) if several else table_of(curves[""]))
+    return write_figure(
+        path, draw, (COLUMN_inch, 4.1 + 0.2 * len(lines)), _table(curves) if several else table_of(curves[""])
+    )
 
 
 class _Line:

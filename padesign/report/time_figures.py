@@ -15,6 +15,7 @@ from padesign.report.figure_style import (
     GREEN,
     GREY,
     ORANGE,
+    COLUMN_inch,
     Columns,
     FigureFiles,
     logarithmic,
@@ -47,7 +48,7 @@ def rise_figure(rows: Sequence[Row], band: str, path: Path) -> FigureFiles:
         axes.grid(True)
         logarithmic(axes.xaxis)
 
-    return write_figure(path, draw, (5.0, 3.6), Columns(list(rows[0]), [list(row.values()) for row in rows]))
+    return write_figure(path, draw, (COLUMN_inch, 3.0), Columns(list(rows[0]), [list(row.values()) for row in rows]))
 
 
 def trace_figure(traces: Sequence[Trace], band: str, path: Path) -> FigureFiles:
@@ -64,7 +65,9 @@ def trace_figure(traces: Sequence[Trace], band: str, path: Path) -> FigureFiles:
         axes.grid(True)
 
     rows = [(power, t, y) for power, times, photons in traces for t, y in zip(times, photons, strict=True)]
-    return write_figure(path, draw, (5.0, 3.6), Columns(["irradiance_kW_per_cm2", "time_s", "photons_per_s"], rows))
+    return write_figure(
+        path, draw, (COLUMN_inch, 3.0), Columns(["irradiance_kW_per_cm2", "time_s", "photons_per_s"], rows)
+    )
 
 
 def pulse_figure(rows: Sequence[Row], hues: Sequence[str], path: Path) -> FigureFiles:
@@ -91,7 +94,7 @@ def pulse_figure(rows: Sequence[Row], hues: Sequence[str], path: Path) -> Figure
         below.set_title("colour of one period, as bright as a screen can", loc="left", fontsize=8.5)
         logarithmic(below.xaxis)
 
-    return write_figure(path, draw, (5.0, 4.2), Columns(list(rows[0]), [list(row.values()) for row in rows]))
+    return write_figure(path, draw, (COLUMN_inch, 3.4), Columns(list(rows[0]), [list(row.values()) for row in rows]))
 
 
 def loop_figure(loops: Sequence[Trace], band: str, folds: Mapping[str, float] | None, path: Path) -> FigureFiles:
@@ -114,7 +117,9 @@ def loop_figure(loops: Sequence[Trace], band: str, folds: Mapping[str, float] | 
         logarithmic(axes.xaxis)
 
     rows = [(scan, p, y) for scan, power, photons in loops for p, y in zip(power, photons, strict=True)]
-    return write_figure(path, draw, (5.0, 3.8), Columns(["scan_s", "irradiance_kW_per_cm2", "photons_per_s"], rows))
+    return write_figure(
+        path, draw, (COLUMN_inch, 3.1), Columns(["scan_s", "irradiance_kW_per_cm2", "photons_per_s"], rows)
+    )
 
 
 def _edges(values: Sequence[float]) -> list[float]:

@@ -91,8 +91,8 @@ def test_a_run_leaves_everything_a_chemist_needs_and_can_be_extended(here: Path)
     pictures = {path.name for path in (folder / "figures").glob("*.png")}
     assert {"power_curves.png", "history.png", "reference_published.png"} < pictures and len(pictures) == 5
     recipes = sorted((folder / "recipes").iterdir())
-    assert [path.suffix for path in recipes] == [".csv", ".json", ".md"] * 2
-    recipe = strict(recipes[1])
+    assert [path.suffix for path in recipes] == [".csv", ".html", ".json", ".md"] * 2
+    recipe = strict(recipes[2])
     numbers = {one["label"]: one for one in recipe["performance"]["numbers"]}
     assert numbers["threshold"]["value"] == pytest.approx(float(designs[0]["threshold_kW_per_cm2"]))
     assert "linear-stability" in numbers["threshold"]["definition"]
@@ -108,7 +108,7 @@ def test_a_run_leaves_everything_a_chemist_needs_and_can_be_extended(here: Path)
         "report.md",
         "comparison.csv",
         "figures/power_curves.svg",
-        f"recipes/{recipes[2].name}",
+        f"recipes/{recipes[1].name}",
     ):
         assert (kept / name).read_bytes() == (folder / name).read_bytes()
     assert strict(kept / "summary.json") == summary
@@ -125,6 +125,7 @@ def test_a_run_leaves_everything_a_chemist_needs_and_can_be_extended(here: Path)
     done = call("recipe", str(folder), "--trial", "1", "--out", "mine")
     assert done.exit_code == 0 and sorted(path.name for path in (here / "mine").iterdir()) == [
         "trial_0001.csv",
+        "trial_0001.html",
         "trial_0001.json",
         "trial_0001.md",
     ]

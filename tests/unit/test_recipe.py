@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
+import math
 import re
 from pathlib import Path
 
@@ -181,8 +183,8 @@ def test_json_round_trip_is_exact_and_the_schema_is_closed() -> None:
     text = recipe.to_json()
     assert Recipe.from_json(text) == recipe
     record = json.loads(text)
-    assert record["schema_version"] == 1
-    for change in ({"schema_version": 2}, {"extra": 1}):
+    assert record["schema_version"] == 2
+    for change in ({"schema_version": 1}, {"extra": 1}):
         with pytest.raises(ValidationError):
             Recipe.model_validate(record | change)
 
@@ -286,9 +288,15 @@ def test_write_recipe_writes_three_files_and_refuses_paths(tmp_path: Path) -> No
 
 
 def test_a_host_without_a_route_names_those_that_have_one() -> None:
-    with pytest.raises(InputError, match=r"beta-NaGdF4, beta-NaLuF4, beta-NaYF4") as caught:
-        build(Particle((Layer("core", "KPb2Cl5", 8.0, {"Nd": 16.0}),)))
+    with pytest.raises(InputError, match=r"KMgF3, beta-NaGdF4, beta-NaLuF4, beta-NaYF4") as caught:
+        build(Particle((Layer("core", "Y2O3", 8.0, {"Nd": 1.0}),)))
     assert caught.value.path == ("particle", "layers", 0, "host")
+
+
+@pytest.mark.parametrize("host", ["KPb2Cl5", "KPb2Br5"])
+def test_a_host_without_a_complete_procedure_says_what_is_known_and_what_is_missing(host: str) -> None:
+    with pytest.raises(InputError, match=r"known: hot injection .* missing: the excess of the halide source"):
+        build(Particle((Layer("core", host, 8.0, {"Nd": 16.0}),)))
 
 
 @pytest.mark.parametrize(
@@ -351,7 +359,7 @@ def cas_is_valid(cas: str) -> bool:
 def test_cas_numbers_have_valid_check_digits_and_are_not_reused() -> None:
     table = precursors()
     numbers = [cas for family in table.salts.values() for known in family.cas.values() for cas in known.values()]
-    numbers += [table.sodium.cas, table.fluoride.cas, *(liquid.cas for liquid in table.liquids.values())]
+    numbers += [one.cas for one in (*table.added.values(), *table.liquids.values())]
     assert len(set(numbers)) == len(numbers)
     assert all(cas_is_valid(cas) for cas in numbers)
     assert all(cas_is_valid(entry.cas) for entry in hazards().substances if entry.cas)
@@ -361,8 +369,81 @@ def test_cas_numbers_have_valid_check_digits_and_are_not_reused() -> None:
 def test_tables_are_consistent() -> None:
     assert set(precursors().elements) == set(precursors().cations)
     assert {code for entry in hazards().substances for code in entry.ghs} == set(hazards().statements)
+    assert set(hazards().pictogram_of) == set(hazards().statements)
+    assert set(hazards().pictogram_of.values()) == set(hazards().pictograms)
     for route in procedure().routes.values():
         assert set(route.hosts.values()) <= set(procedure().lattice_a_nm)
-    dangers = {entry.cas for entry in hazards().substances}
-    used = {row.cas for row in build().stages[0].weighing[-2:]} | {q.cas for q in build().stages[0].liquids}
-    assert used <= dangers
+    named = {entry.name for entry in hazards().substances}
+    assert all(set(route.hazards) <= named for route in procedure().routes.values())
+
+
+def substances(recipe: Recipe) -> set[str]:
+    rows = [row.cas for stage in recipe.stages for row in stage.weighing if row.mol_percent is None]
+    return {*rows, *(q.cas for stage in recipe.stages for q in stage.liquids)}
+
+
+KMGF3 = Particle((Layer("core", "KMgF3", 8.5, {"Tm": 3.0}), Layer("shell", "KMgF3", 3.0)))
+
+
+@pytest.mark.parametrize(
+    ("particle", "growth"), [(YB_TM, "one heating"), (YB_TM, "layer by layer"), (KMGF3, "one heating")]
+)
+def test_every_substance_of_a_recipe_is_among_its_hazards_and_no_other_fluoride_is(particle, growth) -> None:
+    recipe = build_recipe(
+        particle,
+        host_lattices=LATTICES | {"KMgF3": Lattice(15.8, "Mg", "K{re}F3")},
+        prediction=PREDICTION,
+        batch=Batch(shell_growth=growth),
+    )
+    listed = {row.cas for row in recipe.hazards}
+    assert substances(recipe) <= listed
+    fluorides = {"12125-01-8", "7789-29-9", "2923-18-4"}
+    assert listed & fluorides == substances(recipe) & fluorides
+    for row in recipe.hazards:
+        assert bool(row.pictograms) == bool(row.ghs), row.substance
+    skull = {row.substance for row in recipe.hazards if "skull and crossbones" in {p.text for p in row.pictograms}}
+    assert "hydrogen fluoride (may form)" in skull and "ethanol" not in skull
+
+
+def test_a_shell_grown_layer_by_layer_adds_up_to_the_same_shell() -> None:
+    whole, layered = build(), build(shell_growth="layer by layer")
+    assert layered.stages[0] == whole.stages[0] and not whole.stages[1].injections
+    for stage, layer in zip(layered.stages[1:], YB_TM.layers[1:], strict=True):
+        pairs = stage.injections
+        assert len(pairs) == math.ceil(layer.thickness_nm / 0.5)
+        assert sum(one.cations_mmol for one in pairs) == pytest.approx(stage.re_mmol, rel=1e-12)
+        assert pairs[-1].diameter_nm == pytest.approx(stage.diameter_nm)
+        growth = [b.diameter_nm - a.diameter_nm for a, b in itertools.pairwise(pairs)]
+        assert growth == pytest.approx([2.0 * layer.thickness_nm / len(pairs)] * len(growth))
+        sodium = stage.weighing[-1]
+        assert (sodium.formula, sodium.ion) == ("CF3COONa", "Na and F")
+        assert sum(one.trifluoroacetate_mL for one in pairs) * 0.4 == pytest.approx(sodium.amount_mmol)
+        assert sodium.amount_mmol * 3.0 >= 4.0 * stage.re_mmol  # fluoride for NaREF4
+        assert "one heating" not in " ".join(stage.warnings)
+    page = layered.to_markdown()
+    assert page.count("### Inject") == 2 and "in turn" in page
+
+
+def test_kmgf3_is_made_of_magnesium_and_bifluoride() -> None:
+    lattices = {"KMgF3": Lattice(15.8, "Mg", "K{re}F3")}
+    recipe = build_recipe(KMGF3, host_lattices=lattices, prediction=PREDICTION, batch=Batch())
+    mg, tm, bifluoride = recipe.stages[0].weighing
+    assert (mg.formula, mg.compound, mg.cas) == ("Mg(CH3COO)2·4H2O", "magnesium acetate", "16674-78-5")
+    assert mg.mass_mg == pytest.approx(0.97 * 214.45, abs=0.05) and tm.formula.startswith("Tm(CH3COO)3")
+    assert (bifluoride.formula, bifluoride.amount_mmol) == ("KHF2", pytest.approx(1.5))
+    assert bifluoride.mass_mg == pytest.approx(1.5 * 78.10, abs=0.02)
+    assert [layer.formula for layer in recipe.target.layers] == ["K(Mg0.97Tm0.03)F3", "KMgF3"]
+    text = recipe.to_markdown()
+    assert "methanol" not in text.split("## 4.")[1].split("## 6.")[0] and "perovskite" in text
+    assert "compensating charge" in text
+    with pytest.raises(InputError, match="layer by layer"):
+        build_recipe(KMGF3, host_lattices=lattices, prediction=PREDICTION, batch=Batch(shell_growth="layer by layer"))
+    mixed = Particle((KMGF3.layers[0], YB_TM.layers[1]))
+    with pytest.raises(InputError, match="no procedure is known that grows one particle"):
+        build_recipe(mixed, host_lattices=lattices | LATTICES, prediction=PREDICTION, batch=Batch())
+
+
+def test_what_to_measure_first_names_the_predicted_threshold() -> None:
+    first, power, help_ = build().measure_first
+    assert "17.0 nm" in first and "2.373 to 21.36 kW/cm²" in power and "lifetime" in help_
+    assert len(build(prediction=Prediction("S", 1.0, "", "", "set", "d", True)).measure_first) == 2

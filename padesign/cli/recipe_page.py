@@ -1,0 +1,37 @@
+"""A recipe as one page to pin to the hood: opens without a network, prints on A4."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from padesign.particle.layers import Particle
+from padesign.recipe import Recipe, numbers
+from padesign.report.figures import particle_figure, power_curve_figure
+from padesign.report.html import picture, render
+
+_MARKS = {"threshold": "threshold_kW_per_cm2", "S (exact)": "S_exact", "irradiance of largest S": "S_at_kW_per_cm2"}
+
+
+def recipe_page(name: str, recipe: Recipe, particle: Particle, curve: Mapping[str, Sequence[float]]) -> str:
+    """The page; without points in `curve` it has no predicted curve."""
+    marks = {
+        _MARKS[one.label]: one.value
+        for one in recipe.performance.numbers
+        if one.label in _MARKS and one.value is not None
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        cross_section = picture(particle_figure(particle, Path(folder) / "particle").svg)
+        drawn = ""
+        if curve:
+            drawn = picture(power_curve_figure(curve, marks, "predicted", Path(folder) / "curve").svg)
+    context = {
+        "name": name,
+        "recipe": recipe,
+        "n": numbers,
+        "particle": cross_section,
+        "curve": drawn,
+        "statements": sorted({(s.code, s.text) for h in recipe.hazards for s in h.ghs}),
+    }
+    return render("recipe.html", context)
