@@ -32,7 +32,7 @@ def split_layers(thickness_nm: ArrayLike, cells_per_layer: Sequence[int]) -> tup
     """Inner and outer radii [nm] of the cells, each (n_cells,), from the centre outward.
 
     `thickness_nm` (n_layers,), the core's being its radius; `cells_per_layer` is static. The cells of one layer widen
-    slowly with the depth below the surface: transfer and surface loss resolve distance, not volume. A layer with 0 cells
+    slowly with depth below the surface: transfer and surface loss resolve distance, not volume. A layer with 0 cells
     is inert: it keeps its place and has no cells.
     """
     thickness = jnp.asarray(thickness_nm, dtype=float)
