@@ -25,6 +25,10 @@ def measured_power_figure(
         good = result.signal > 0.0
         x, y, error = result.power[good], result.signal[good], result.sigma[good]
         above.errorbar(x, y, np.minimum(error, 0.99 * y), fmt=".", color=BLUE, ms=4, lw=0.8, label="measured")
+        dim = result.power[~good]
+        if dim.size:
+            limit = 2.0 * result.sigma[~good]
+            above.plot(dim, limit, "v", color=GREY, ms=3, label="not above the background: 2σ limit")
         below.plot(result.slope_at, result.slope, color=BLUE, marker=".", ms=3, lw=0.8, label="measured")
         if simulated is not None and result.unit == "kW/cm^2":
             power, photons = np.asarray(simulated["irradiance_kW_per_cm2"]), np.asarray(simulated["photons_per_s"])
@@ -59,12 +63,13 @@ def measured_time_figure(result: TimeResult, title: str, path: Path) -> FigureFi
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
+        axes.plot(1e3 * result.time_s, result.counts, ",", color=GREY)
         axes.plot(1e3 * result.time_s, result.smoothed, color=BLUE, lw=1.0)
         for key in ("t10", "t50", "t90"):
             at = result.numbers[key].value
             if at is not None:
                 axes.axvline(1e3 * (result.on_s[0] + at), color=GREY, linestyle=":", linewidth=1.0)
-        axes.set(xlabel="time (ms)", ylabel="counts, mean of 9 points")
+        axes.set(xlabel="time (ms)", ylabel="counts and local straight lines")
         axes.set_title(shown(title, 64), loc="left")
         axes.grid(True)
 

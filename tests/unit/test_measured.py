@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import json
 import math
 from pathlib import Path
@@ -14,6 +16,9 @@ from padesign.cli import app
 from padesign.errors import InputError
 from padesign.measured import Measurement, analyse_power, analyse_time, read_measurement
 from padesign.measured.power import _Lines, _numbers
+from padesign.observables.response import response
+from tests.systems.avalanche import SAMPLE_4
+from tests.systems.solving import measure_avalanche
 
 POWERS = np.geomspace(10.0, 4000.0, 160)
 CENTRE, STEEPNESS = math.log(400.0), 9.0
@@ -44,13 +49,37 @@ def data_of(counts: np.ndarray, powers: np.ndarray = POWERS) -> Measurement:
 TRUTH = {key: one.value for key, one in analyse_power(data_of(1e4 * CLEAN), 0.1).numbers.items()}
 
 
-def covered(draws: int) -> dict[str, int]:
+@functools.cache
+def solved() -> tuple[np.ndarray, np.ndarray]:
+    """Irradiances and signal of a three-state avalanche of S = 10.7, solved; 3e7 counts at the top."""
+    system = dataclasses.replace(SAMPLE_4, sigma_ground_cm2=2e-23)
+    solution = measure_avalanche(system).solution
+    powers = np.geomspace(2.0, 60.0, 160)
+    log_photons = np.asarray(response(solution, solution.band("X:3 -> X:1")).at(np.log(1e3 * powers)))
+    return powers, 3e7 * np.exp(log_photons - log_photons[-1])
+
+
+def with_noise(kind: str, seed: int) -> Measurement:
+    """Readings with 2 % white noise, or with a laser whose power drifts by 0.6 % over 4 points; both counted."""
+    powers, clean = solved()
+    rng = np.random.default_rng(seed)
+    if kind == "white":
+        light = clean * np.exp(0.02 * rng.standard_normal(powers.size))
+    else:
+        drift = 0.006 * np.convolve(rng.standard_normal(powers.size + 3), np.ones(4) / 2.0, "valid")
+        light = np.exp(np.interp(np.log(powers) + drift, np.log(powers), np.log(clean)))
+    return data_of(rng.poisson(light + BACKGROUND).astype(float), powers)
+
+
+def covered(kind: str, draws: int) -> dict[str, int]:
     """How many draws have the truth inside the 95 % interval: the same lines through the curve without noise."""
-    hits = dict.fromkeys(("S", "threshold_steepest", "gain", "threshold_tangents"), 0)
+    powers, clean = solved()
+    hits = dict.fromkeys(("S", "threshold_steepest", "gain", "threshold_tangents", "threshold_slope_above_5"), 0)
     for seed in range(draws):
-        result = analyse_power(data_of(draw(seed)), 0.1)
+        result = analyse_power(with_noise(kind, seed), 0.1)
         used = result.used
-        true = _numbers(_Lines(np.log(POWERS[used]), result.error[used], 0.1 * math.log(10.0)), np.log(CLEAN[used]))
+        fit = _Lines(np.log(powers[used]), result.error, 0.1 * math.log(10.0))
+        true = _numbers(fit, np.log(clean[used]), np.zeros(fit.centre.size))
         for key in hits:
             one = result.numbers[key]
             hits[key] += one.low is not None and one.high is not None and one.low <= true[key] <= one.high
@@ -63,13 +92,34 @@ def test_the_truth_is_the_curves_own_slope() -> None:
     assert TRUTH["threshold_steepest"] == pytest.approx(400.0, rel=0.05)
 
 
-def test_most_intervals_hold_the_truth() -> None:
-    assert all(count >= 16 for count in covered(20).values())
+@pytest.mark.parametrize("kind", ["white", "drifting power"])
+def test_most_intervals_hold_the_truth(kind: str) -> None:
+    assert all(count >= 7 for count in covered(kind, 8).values())
 
 
 @pytest.mark.verify
-def test_ninety_to_ninety_nine_of_a_hundred_intervals_hold_the_truth() -> None:
-    assert {key: 90 <= count <= 99 for key, count in covered(100).items()} == dict.fromkeys(covered(1), True)
+@pytest.mark.parametrize("kind", ["white", "drifting power"])
+def test_ninety_to_ninety_nine_of_a_hundred_intervals_hold_the_truth(kind: str) -> None:
+    hits = covered(kind, 100)
+    assert {key: 90 <= count <= 99 for key, count in hits.items()} == dict.fromkeys(hits, True), hits
+
+
+def test_the_noise_is_told_apart() -> None:
+    """A drifting laser is not taken for scatter of the readings, nor scatter for drift."""
+    white, drift = (analyse_power(with_noise(kind, 2)).noise for kind in ("white", "drifting power"))
+    assert white.reading == pytest.approx(0.02, rel=0.3) and white.length < 1.7
+    assert drift.power == pytest.approx(0.006, rel=0.35) and drift.length > 2.0 and drift.reading < 0.01
+
+
+def test_a_dip_that_noise_makes_is_not_saturation() -> None:
+    powers, clean = solved()
+    whole = analyse_power(data_of(clean, powers)).numbers["saturation"].value
+    counts = with_noise("white", 4).counts.copy()
+    k = int(np.searchsorted(powers, 12.0))
+    counts[k - 2 : k] *= 1.05
+    counts[k : k + 2] /= 1.05
+    assert whole is not None and whole > 16.0
+    assert analyse_power(data_of(counts, powers)).numbers["saturation"].value == pytest.approx(whole, rel=0.15)
 
 
 def test_half_of_the_data_gives_the_same_numbers() -> None:
@@ -191,9 +241,48 @@ def test_rise_and_decay_of_a_trace_that_begins_and_ends_in_the_dark(tmp_path: Pa
     path = tmp_path / "trace.csv"
     path.write_text("Time [s],counts\n" + "\n".join(f"{t:.5f},{c}" for t, c in zip(time, counts, strict=True)) + "\n")
     numbers = analyse_time(read_measurement(path)).numbers
+    assert all(numbers[key].low <= numbers[key].value <= numbers[key].high for key in ("t10", "t50", "t90"))
     for key, share, tolerance in (("t50", 0.5, 0.08), ("t90", 0.9, 0.15)):
         assert numbers[key].value == pytest.approx(0.02 * math.log(1.0 / (1.0 - share)), rel=tolerance)
     assert numbers["decay"].value == pytest.approx(0.005, rel=0.15)
+
+
+def bright_from_the_start(seed: int, jump: float) -> Measurement:
+    """60 counts a bin of 0.4 ms, of which `jump` at once at 0.1 s and the rest with 20 ms; off at 0.5 s with 5 ms."""
+    time = 4e-4 * np.arange(1, 1501)
+    middle = time - 2e-4
+    rise = jump * (middle > 0.1) + (1.0 - jump) * (1.0 - np.exp(-np.clip(middle - 0.1, 0.0, 0.4) / 0.02))
+    level = 60.0 * rise * np.exp(-np.maximum(middle - 0.5, 0.0) / 0.005)
+    counts = np.random.default_rng(seed).poisson(level + 0.7).astype(float)
+    return Measurement("drawn", "time", time, "s", counts, "counts", ())
+
+
+def times_covered(jump: float, draws: int) -> dict[str, int]:
+    hits = dict.fromkeys(("t50", "t90"), 0)
+    for seed in range(draws):
+        numbers = analyse_time(bright_from_the_start(seed, jump)).numbers
+        for key, share in (("t50", 0.5), ("t90", 0.9)):
+            hits[key] += numbers[key].low <= 0.02 * math.log((1.0 - jump) / (1.0 - share)) <= numbers[key].high
+    return hits
+
+
+@pytest.mark.parametrize("jump", [0.0, 0.12])
+def test_the_intervals_of_rise_times_hold_the_truth(jump: float) -> None:
+    assert all(count >= 7 for count in times_covered(jump, 8).values())
+
+
+@pytest.mark.verify
+@pytest.mark.parametrize("jump", [0.0, 0.12])
+def test_ninety_to_ninety_nine_of_a_hundred_rise_times_are_held(jump: float) -> None:
+    hits = times_covered(jump, 100)
+    assert all(90 <= count <= 99 for count in hits.values()), hits
+
+
+def test_a_rise_that_begins_with_a_jump_is_not_smoothed_across_it() -> None:
+    """12 % of the light is there in the first bin, so 10 % are reached within it; the begin is found to one bin."""
+    result = analyse_time(bright_from_the_start(3, 0.12))
+    assert result.on_s[0] == pytest.approx(0.1004, abs=4.1e-4)
+    assert result.numbers["t10"].value <= 4e-4 and result.numbers["t10"].low >= 0.0
 
 
 def test_the_command_prints_json_and_draws(tmp_path: Path) -> None:
