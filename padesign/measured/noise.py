@@ -19,7 +19,7 @@ _DEGREE = 3
 _LEAST = 7
 """Points that a cubic goes through at least."""
 _LAGS = 3
-_DOUBT = 2.0
+_DOUBT = 1.0
 """Standard deviations by which neighbours must correlate before the noise counts as correlated."""
 _ROUNDS = 8
 _OUTLIER = 3.0

@@ -9,7 +9,7 @@ The noise is that of `padesign.measured.noise`: counting, reading, and power, co
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,6 +23,8 @@ _GATE = 3.0
 _REPEATABLE = 0.02
 """Relative error that no point is better than in the weights, so that the brightest of a window do not decide alone."""
 _LEAST_IN_WINDOW = 3
+_FLAT = 0.5
+"""A slope at the highest powers that is surely below this calls for a warning."""
 _LUNASI_BEFORE = 3
 _LUNASI_POINTS = 9
 _FIRST_SLOPE = 5.0
@@ -66,13 +68,54 @@ class PowerResult:
     remarks: tuple[str, ...]
 
 
-def analyse_power(data: Measurement, window_decades: float = 0.1, seed: int = 1) -> PowerResult:
-    """All numbers of one sweep; raises `InputError` when there are too few points above the background."""
+def analyse_power(
+    data: Measurement, window_decades: float = 0.1, seed: int = 1, background: float | None = None
+) -> PowerResult:
+    """All numbers of a sweep up, and its hysteresis where it goes down again.
+
+    `background`: counts in the dark, where they are known, taken as exact. Raises `InputError` when there are too few
+    points above the background.
+    """
+    up, down = _sweeps(data)
+    result = _analyse(up, window_decades, seed, background)
+    if down is None:
+        return result
+    back = _analyse(down, window_decades, seed, background).numbers["threshold_steepest"]
+    there = result.numbers["threshold_steepest"]
+    told = "where the slope is largest on the way down in power"
+    numbers = {**result.numbers, "threshold_steepest_down": replace(back, definition=told)}
+    ends = (there.value, there.low, there.high, back.value, back.low, back.high)
+    if None not in ends:
+        up_at, up_low, up_high, down_at, down_low, down_high = (math.log(end) for end in ends if end is not None)
+        ratio = up_at - down_at
+        low, high = math.hypot(up_at - up_low, down_high - down_at), math.hypot(up_high - up_at, down_at - down_low)
+        told = "irradiance of the largest slope on the way up over that on the way down; 1 without hysteresis"
+        numbers["hysteresis"] = Estimate(math.exp(ratio), math.exp(ratio - low), math.exp(ratio + high), "1", told)
+    return replace(result, numbers=numbers)
+
+
+def read_alike(result: PowerResult, window_decades: float, power: np.ndarray, signal: np.ndarray) -> dict[str, float]:
+    """What the same lines through the same points read off another curve (points,), in the powers that both have."""
+    at = result.power[result.used]
+    inside = (at >= power.min()) & (at <= power.max())
+    if inside.sum() < 2 * _LEAST_IN_WINDOW:
+        return {}
+    x = np.log(at[inside])
+    fit = _Lines(x, result.error[inside], window_decades * math.log(10.0))
+    found = _numbers(fit, np.interp(x, np.log(power), np.log(signal)), np.zeros(fit.centre.size))
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _analyse(data: Measurement, window_decades: float, seed: int, known: float | None) -> PowerResult:
     remarks = list(data.remarks)
-    power, counts = _one_sweep(data, remarks)
+    power, counts = _averaged(data, remarks)
     power, counts = _without_ceiling(power, counts, remarks)
-    background, doubt, dark = _background(counts)
-    remarks.append(f"background {background:.4g} ± {doubt:.2g} counts from the {dark} points of lowest power")
+    if known is None:
+        background, doubt, dark = _background(counts)
+        remarks.append(f"background {background:.4g} ± {doubt:.2g} counts from the {dark} points of lowest power")
+    else:
+        background, doubt = known, 0.0
+        remarks.append(f"background {background:.4g} counts, as given")
     signal = counts - background
     least = np.sqrt(np.maximum(counts, 1.0) + doubt**2)
     usable = signal > _GATE * least
@@ -99,6 +142,13 @@ def analyse_power(data: Measurement, window_decades: float = 0.1, seed: int = 1)
     again = [_numbers(fit, smooth + drawn, doubtful) for drawn in np.maximum(noise.draw(DRAWS, rng) - shift, _LOWEST)]
     sigma = least.copy()
     sigma[usable] = noise.sigma * signal[usable]
+    top_slope, sure = fit.slopes(y)[-1], doubtful[-1]
+    if top_slope + _SURE * sure < _FLAT:
+        remarks.append(
+            f"the slope at the highest powers is {top_slope:.2g}: emission or detector saturates; dim the light"
+        )
+    least_seen = _GATE * math.sqrt(max(background, 1.0) + doubt**2)
+    remarks.append(f"dynamic range {math.log10(signal.max() / least_seen):.2g} decades above {_GATE:g} sd of the dark")
     units = {"S": "1", "gain": "1"}
     definitions = _definitions(window_decades)
     numbers = {}
@@ -262,22 +312,32 @@ def _last_below(x: np.ndarray, slopes: np.ndarray, level: float) -> float | None
     return float(x[k] + (level - slopes[k]) / (slopes[k + 1] - slopes[k]) * (x[k + 1] - x[k]))
 
 
-def _one_sweep(data: Measurement, remarks: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Powers in ascending order; of a file that goes up and down only the way up."""
-    x, y = data.x, data.counts
-    top = int(np.argmax(x))
+def _sweeps(data: Measurement) -> tuple[Measurement, Measurement | None]:
+    """The way up and, of a file that goes up and down, the way down."""
+    x, top = data.x, int(np.argmax(data.x))
     way_down = x.size - 1 - top
     if way_down > 0.25 * x.size and np.mean(np.diff(x[top:]) < 0) > 0.9 and np.mean(np.diff(x[: top + 1]) > 0) > 0.9:
-        remarks.append(f"the last {way_down} rows go down in power and were left out")
-        x, y = x[: top + 1], y[: top + 1]
+        remarks = (*data.remarks, f"the last {way_down} rows go down in power and are read apart")
+        up = replace(data, x=x[: top + 1], counts=data.counts[: top + 1], remarks=remarks)
+        return up, replace(data, x=x[top:][::-1], counts=data.counts[top:][::-1])
+    return data, None
+
+
+def _averaged(data: Measurement, remarks: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Powers in ascending order, repeats averaged."""
+    x, y = data.x, data.counts
     order = np.argsort(x, kind="stable")
     if (np.diff(x) < 0).any():
         remarks.append("powers were sorted")
     x, y = x[order], y[order]
     values, place, count = np.unique(x, return_inverse=True, return_counts=True)
     if values.size < x.size:
-        remarks.append(f"{x.size - values.size} rows of repeated powers were averaged")
-        y = np.bincount(place, weights=y) / count
+        mean = np.bincount(place, weights=y) / count
+        freedom = x.size - values.size
+        bright = mean[place] > 0.0
+        scatter = math.sqrt(float(((y[bright] / mean[place][bright] - 1.0) ** 2).sum()) / freedom)
+        remarks.append(f"{freedom} rows of repeated powers were averaged; they scatter by {scatter:.2%}")
+        y = mean
     return values, y
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from padesign.cli import app
 from padesign.errors import InputError
-from padesign.measured import Measurement, analyse_power, analyse_time, read_measurement
+from padesign.measured import Measurement, analyse_power, analyse_time, in_irradiance, read_measurement
 from padesign.measured.power import _Lines, _numbers
 from padesign.observables.response import response
 from tests.systems.avalanche import SAMPLE_4
@@ -204,12 +205,79 @@ def test_flaws_are_mended_and_told(tmp_path: Path) -> None:
     assert result.numbers["S"].value == pytest.approx(TRUTH["S"], rel=0.1)
 
 
-def test_a_sweep_up_and_down_is_read_on_the_way_up() -> None:
+def test_a_sweep_up_and_down_has_a_hysteresis() -> None:
+    """The way down lags: the same curve at powers lower by 1.4."""
     both = np.concatenate([POWERS, POWERS[::-1]])
     late = np.concatenate([draw(1), np.interp(POWERS[::-1], POWERS / 1.4, draw(2))])
     result = analyse_power(data_of(late, both))
     assert any("go down in power" in text for text in result.remarks)
     assert result.numbers["threshold_steepest"].value == pytest.approx(400.0, rel=0.05)
+    ratio = result.numbers["hysteresis"]
+    assert ratio.value == pytest.approx(1.4, rel=0.05) and ratio.low < 1.4 < ratio.high and ratio.low > 1.2
+
+
+def test_laser_power_becomes_irradiance_by_spot_or_disc(tmp_path: Path) -> None:
+    path = tmp_path / "mW.csv"
+    rows = "\n".join(f"{p:.6f}\t{c}" for p, c in zip(POWERS, draw(1), strict=True))
+    path.write_text(f"Wavelength [nm]: 852.0\nBeam diameter [um]: 1.1\n\nPower [mW]\tcounts\n{rows}\n")
+    data = read_measurement(path)
+    assert data.x_unit == "mW" and data.conditions == {"wavelength_nm": 852.0, "beam_diameter_um": 1.1}
+    disc, peak = in_irradiance(data, None), in_irradiance(data, 1.1)
+    assert disc.x[0] == pytest.approx(1e-6 * POWERS[0] / (math.pi * 0.55e-4**2), rel=1e-4)
+    assert peak.x == pytest.approx(disc.x * math.log(2.0), rel=1e-12) and peak.x_unit == "kW/cm^2"
+    assert read_measurement(path, power_column="power", unit="uW").x == pytest.approx(1e-3 * data.x)
+    with pytest.raises(InputError, match="no unit known"):
+        read_measurement(path, unit="furlong")
+
+
+def test_a_known_background_is_taken() -> None:
+    result = analyse_power(data_of(draw(1)), background=BACKGROUND)
+    assert "background 6 counts, as given" in result.remarks
+    assert result.signal[-1] == draw(1)[-1] - BACKGROUND
+
+
+def test_observations_hold_the_numbers_with_their_doubt(tmp_path: Path) -> None:
+    path, file = write(tmp_path / "data.asc", HEADER, "\t", end="\r\n"), tmp_path / "observed.yaml"
+    done = CliRunner().invoke(app, ["analyse", str(path), "--json", "--observations", str(file)])
+    assert done.exit_code == 0, done.stderr
+    told = json.loads(done.stdout)[str(path)]["numbers"]
+    read = YAML(typ="safe", pure=True).load(file.read_text())
+    records = {one["kind"]: one for one in read["observations"]}
+    assert read["version"] == 1 and {"S", "gain", "threshold_tangents", "threshold_steepest"} <= set(records)
+    for kind in ("S", "threshold_steepest"):
+        one = records[kind]
+        assert one["value"] == told[kind]["value"] and one["source"] == str(path)
+        assert one["sigma_ln"] == pytest.approx(math.log(told[kind]["high"] / told[kind]["low"]) / 3.92, rel=1e-3)
+    assert records["S"]["conditions"] == {"wavelength_nm": 852.0, "window_decades": 0.1}
+
+
+def test_a_design_is_read_by_the_same_lines_with_or_without_figures(tmp_path: Path) -> None:
+    """Whatever was measured, the design has its own threshold and steepness over the same powers."""
+    design = "configs/three_state_tm.yaml"
+    rows = [(0.0, 1e3 * p, c) for p, c in zip(np.geomspace(1.0, 20.0, 80), np.geomspace(10, 1e6, 80), strict=True)]
+    path = write(tmp_path / "data.csv", HEADER, "\t", rows=rows)
+    done = CliRunner().invoke(app, ["analyse", str(path), "--json", "--design", design])
+    assert done.exit_code == 0, done.stderr
+    told = json.loads(done.stdout)[str(path)]
+    assert told["design"]["threshold_steepest"] == pytest.approx(6.7, rel=0.1) and told["design"]["S"] > 10.0
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ("Time [s]\tcounts\n", "does not say at which irradiance"),
+        ("Power [mW]\tcounts\n", "has laser power"),
+    ],
+)
+def test_a_design_that_cannot_be_compared_is_refused(tmp_path: Path, table: str, says: str) -> None:
+    path = tmp_path / "data.csv"
+    if "Time" in table:
+        data = bright_from_the_start(1, 0.0)
+    else:
+        data = data_of(draw(1))
+    path.write_text(table + "\n".join(f"{x:.6g}\t{c}" for x, c in zip(data.x, data.counts, strict=True)))
+    done = CliRunner().invoke(app, ["analyse", str(path), "--design", "configs/three_state_tm.yaml"])
+    assert done.exit_code == 2 and says in done.stderr
 
 
 @pytest.mark.parametrize(
