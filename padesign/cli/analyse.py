@@ -6,66 +6,155 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from padesign.cli.console import clean, emit, emit_json, number, say, shown, table, unit_suffix
-from padesign.measured import PowerResult, TimeResult, analyse_power, analyse_time, read_measurement
+from padesign.errors import InputError
+from padesign.measured import (
+    Measurement,
+    PowerResult,
+    TimeResult,
+    analyse_power,
+    analyse_time,
+    in_irradiance,
+    observations,
+    read_alike,
+    read_measurement,
+)
+
+Simulated = dict[str, list[float]]
 
 
 def analyse(
     files: Sequence[Path],
     column: str | None,
+    power_column: str | None,
+    unit: str | None,
+    spot_fwhm_um: float | None,
+    background: float | None,
     window_decades: float,
     design: Path | None,
+    observed: Path | None,
     as_json: bool,
     out: Path | None,
 ) -> int:
-    """Analyse each file by itself; with `design`, draw its simulated curve beside the measured one."""
+    """Analyse each file by itself; with `design`, read the same numbers off its simulation and draw it too."""
     told: dict[str, Any] = {}
+    records: list[dict[str, Any]] = []
     for file in files:
-        data = read_measurement(file, column)
-        result = analyse_power(data, window_decades) if data.kind == "power" else analyse_time(data)
+        data = in_irradiance(read_measurement(file, column, power_column, unit), spot_fwhm_um)
+        if data.kind == "power":
+            result: PowerResult | TimeResult = analyse_power(data, window_decades, background=background)
+        elif background is not None:
+            raise InputError(
+                "is a time trace, which has its own dark counts", cure="leave --background out", file=str(file)
+            )
+        else:
+            result = analyse_time(data)
+        curve, expected = (None, None) if design is None else _simulated(design, data, result, window_decades)
         told[str(file)] = {
             "kind": data.kind,
             "remarks": list(result.remarks),
+            "conditions": dict(data.conditions),
             "numbers": {key: vars(one) for key, one in result.numbers.items()},
+            **({} if expected is None else {"design": expected}),
         }
+        records += observations(data, result, window_decades, None if design is None else str(design))
         if not as_json:
-            _print(file, result)
+            _print(file, result, expected)
         if out is not None:
-            _draw(result, file, design, out)
+            _draw(result, file, curve, out)
     if as_json:
         emit_json(told)
+    if observed is not None:
+        _write(records, observed)
     return 0
 
 
-def _print(file: Path, result: PowerResult | TimeResult) -> None:
+def _print(file: Path, result: PowerResult | TimeResult, expected: dict[str, float] | None) -> None:
     rows = []
     for key, one in result.numbers.items():
         interval = "" if one.low is None else f"{number(one.low, 4)} to {number(one.high, 4)}"
-        rows.append([key, f"{number(one.value, 4)}{unit_suffix(one.unit)}", interval, one.definition])
-    table(shown(file), ["", "value", "95 % interval", "definition"], rows, left=(0, 2, 3))
+        beside = [] if expected is None else [number(expected.get(key), 4)]
+        rows.append([key, f"{number(one.value, 4)}{unit_suffix(one.unit)}", interval, *beside, one.definition])
+    heads = ["", "value", "95 % interval", *([] if expected is None else ["design"]), "definition"]
+    table(shown(file), heads, rows, left=(0, 2, len(heads) - 1))
     for remark in result.remarks:
         emit(clean(remark))
 
 
-def _draw(result: PowerResult | TimeResult, file: Path, design: Path | None, folder: Path) -> None:
+def _write(records: Sequence[dict[str, Any]], path: Path) -> None:
+    from ruamel.yaml import YAML
+
+    from padesign.measured.observations import VERSION
+
+    writer = YAML(typ="safe", pure=True)
+    writer.default_flow_style = False
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[attr-defined]
+    try:
+        with path.open("w", encoding="utf-8") as file:
+            writer.dump({"version": VERSION, "observations": list(records)}, file)
+    except OSError as error:
+        raise InputError(
+            f"cannot be written: {error.strerror or error}", cure="check the path", file=str(path)
+        ) from None
+    say(f"{len(records)} observations: {shown(path)}")
+
+
+def _draw(result: PowerResult | TimeResult, file: Path, curve: Simulated | None, folder: Path) -> None:
     from padesign.report.measured_figures import measured_power_figure, measured_time_figure
 
     if isinstance(result, TimeResult):
-        files = measured_time_figure(result, file.name, folder / file.stem)
+        files = measured_time_figure(result, file.name, folder / file.stem, curve)
     else:
-        files = measured_power_figure(result, file.name, folder / file.stem, _simulated(design))
+        files = measured_power_figure(result, file.name, folder / file.stem, curve)
     say(f"figure: {shown(files.png)}")
 
 
-def _simulated(design: Path | None) -> dict[str, list[float]] | None:
-    """The curve of the first band of a run file."""
-    if design is None:
-        return None
+def _simulated(
+    design: Path, data: Measurement, result: PowerResult | TimeResult, window_decades: float
+) -> tuple[Simulated, dict[str, float]]:
+    """The curve or the rise of the first band of a run file, and the same numbers read off it."""
     from padesign.cli.evaluate import simulate
     from padesign.config import load_run_file
-    from padesign.errors import InputError
 
-    result, _ = simulate(load_run_file(design))
-    if result.outcome != "ok":
-        raise InputError(f"the design gives no curve: {result.outcome}", file=str(design))
-    return dict(result.curves[result.bands[0].transition])
+    loaded = load_run_file(design)
+    if isinstance(result, TimeResult):
+        return _simulated_rise(loaded.run, design, data)
+    if result.unit != "kW/cm^2":
+        cure = "name a column of irradiance, or give --spot-fwhm-um"
+        raise InputError("has laser power, which no design can be compared with", cure=cure, file=data.file)
+    found, _ = simulate(loaded)
+    if found.outcome != "ok":
+        raise InputError(f"the design gives no curve: {found.outcome}", file=str(design))
+    curve = dict(found.curves[found.bands[0].transition])
+    power, photons = np.asarray(curve["irradiance_kW_per_cm2"]), np.asarray(curve["photons_per_s"])
+    return curve, read_alike(result, window_decades, power, photons)
+
+
+def _simulated_rise(run: Any, design: Path, data: Measurement) -> tuple[Simulated, dict[str, float]]:
+    import jax.numpy as jnp
+
+    from padesign.cli.characterise import solve_fixed
+    from padesign.design.characterise import state_at
+    from padesign.design.dynamics import switch_on
+    from padesign.observables.relaxation import relaxation_time_s
+
+    power = data.conditions.get("irradiance_kW_per_cm2")
+    low, high = run.excitation.irradiance_window_kW_per_cm2
+    if power is None:
+        cure = "add a line such as `Power density [W/cm^2]: 4.6e5` above its table, or leave --design out"
+        raise InputError("does not say at which irradiance it was measured", cure=cure, file=data.file)
+    if not low <= power <= high:
+        what = f"was measured at {power:g} kW/cm^2, outside the design's window of {low:g} to {high:g}"
+        raise InputError(what, cure=f"widen `irradiance_window_kW_per_cm2` in {design}", file=data.file)
+    solution, bands = solve_fixed(run)
+    log_power = jnp.log(1e3 * power)
+    wait = 10.0 * relaxation_time_s(solution.light.network, state_at(solution, log_power), log_power)
+    answer = switch_on(solution, (bands[0],), 1e3 * power, wait)
+    t10, t50, t90 = (float(t) for t in np.asarray(answer.time_s)[:, 0])
+    curve = {
+        "time_s": np.asarray(answer.trace.times_s).tolist(),
+        "photons_per_s": np.asarray(answer.trace.photons_per_s)[:, 0].tolist(),
+    }
+    return curve, {"t10": t10, "t50": t50, "t90": t90, "t10_over_t90": t10 / t90}

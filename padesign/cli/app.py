@@ -259,11 +259,25 @@ def network(
 def analyse(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Measured tables (CSV, .asc, text).")],
     column: Annotated[str | None, typer.Option("--column", help="The column of the emission.")] = None,
+    power_column: Annotated[
+        str | None, typer.Option("--power-column", help="The column of irradiance, laser power or time.")
+    ] = None,
+    unit: Annotated[str | None, typer.Option("--unit", help="Its unit, such as W/cm^2, mW or ms.")] = None,
+    spot_fwhm_um: Annotated[
+        float | None,
+        typer.Option("--spot-fwhm-um", min=1e-3, help="Laser power to the peak irradiance of a Gaussian spot."),
+    ] = None,
+    background: Annotated[
+        float | None, typer.Option("--background", min=0.0, help="Counts in the dark, where they are known.")
+    ] = None,
     window_decades: Annotated[
         float, typer.Option("--window-decades", min=0.01, max=1.0, help="Window of power for local slopes.")
     ] = 0.1,
     design: Annotated[
-        Path | None, typer.Option("--design", metavar="FILE", help="A run file to draw beside the data (with --out).")
+        Path | None, typer.Option("--design", metavar="FILE", help="A run file to simulate beside the data.")
+    ] = None,
+    observations: Annotated[
+        Path | None, typer.Option("--observations", metavar="FILE", help="Write the numbers for a calibration.")
     ] = None,
     json: Json = False,
     out: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Write figures and CSV here.")] = None,
@@ -271,7 +285,19 @@ def analyse(
     """Read measured power dependences and time traces: S, thresholds, gain and rise times with their errors."""
     from padesign.cli.analyse import analyse
 
-    return analyse(files, column, window_decades, design, json, out)
+    return analyse(
+        files,
+        column,
+        power_column,
+        unit,
+        spot_fwhm_um,
+        background,
+        window_decades,
+        design,
+        observations,
+        json,
+        out,
+    )
 
 
 @app.command()

@@ -17,9 +17,9 @@ from padesign.cli.evaluate import own_hosts
 from padesign.cli.fixed import demand_fixed
 from padesign.cli.guard import NOTHING_FOUND, placed
 from padesign.config import RunFile, load_run_file
-from padesign.config.schema import PulseTrain, RampScan, SwitchOn
+from padesign.config.schema import Decay, PairedPulses, PulseTrain, RampScan, SwitchOn
 from padesign.design.characterise import state_at
-from padesign.design.dynamics import jumps, pulse_train, ramp, switch_on, turning_points
+from padesign.design.dynamics import decay, jumps, paired_pulses, pulse_train, ramp, switch_on, turning_points
 from padesign.errors import InputError
 from padesign.kinetics.light import Band
 from padesign.observables.colour import chromaticity, lines, srgb_hex, unknown_energies
@@ -36,6 +36,10 @@ DEFINITIONS = {
     "t50_ms": "the same for 50 %",
     "t90_ms": "the same for 90 %",
     "t10_over_t90": "0.046 for a single exponential, towards 1 for a delayed jump",
+    "one_over_e_ms": "time from switching off, after a steady state, until the band has fallen to 1/e",
+    "mean_lifetime_ms": "photons of the band after switching off over its photons per second before; the same as the "
+    "time to 1/e for a single exponential",
+    "facilitation": "photons of the second of two equal pulses over those of the first, each counted while it is on",
     "photons_per_pulse": "photons of the band in the last period of the train",
     "u_prime": "CIE 1976 chromaticity of all light of the last period; none where nothing visible is emitted",
     "P_up_kW_per_cm2": "irradiance at which the emission rises fastest in time on the way up of a scan",
@@ -50,7 +54,7 @@ def dynamics(file: Path, overrides: Sequence[str], as_json: bool, out: Path | No
     demand_fixed(loaded)
     run = loaded.run
     if run.dynamics is None:
-        cure = "add for instance `dynamics: {kind: switch_on}`; the others are pulses and ramp"
+        cure = "add for instance `dynamics: {kind: switch_on}`; the others are decay, pulses, paired_pulses and ramp"
         raise InputError("has no `dynamics`", cure=cure, file=loaded.file)
     with placed(loaded):
         say("solving (a new kind of system compiles once, up to a minute)")
@@ -64,6 +68,10 @@ def dynamics(file: Path, overrides: Sequence[str], as_json: bool, out: Path | No
             found = _switch_on(run, protocol, solution, bands)
         elif isinstance(protocol, PulseTrain):
             found = _pulses(protocol, solution, bands)
+        elif isinstance(protocol, Decay):
+            found = _decay(protocol, solution, bands)
+        elif isinstance(protocol, PairedPulses):
+            found = _paired(protocol, solution, bands)
         else:
             found = _ramp(run, protocol, solution, bands)
     sets = [] if run.network is not None else sets_of(run, own_hosts(run))
@@ -157,6 +165,51 @@ def _pulses(protocol: PulseTrain, solution: Solution, bands: Sequence[Band]) -> 
 
     train = f"{protocol.count} pulses every {protocol.period_ms:g} ms at {protocol.irradiance_kW_per_cm2:g} kW/cm²"
     return {"band": ", ".join(band.label for band in bands), "rows": rows, "lines": [train], "draw": draw}
+
+
+def _decay(protocol: Decay, solution: Solution, bands: Sequence[Band]) -> dict[str, Any]:
+    rows, traces = [], []
+    for power in protocol.irradiances_kW_per_cm2:
+        log_power = jnp.log(1e3 * power)
+        dark = relaxation_time_s(solution.light.network, state_at(solution, jnp.log(1e-6)), jnp.log(1e-6))
+        answer = decay(solution, tuple(bands), log_power, jnp.asarray(_LIFETIMES * dark))
+        for k, band in enumerate(bands):
+            rows.append(
+                {
+                    "irradiance_kW_per_cm2": power,
+                    "band": band.label,
+                    "one_over_e_ms": 1e3 * float(answer.one_over_e_s[k]),
+                    "mean_lifetime_ms": 1e3 * float(answer.mean_lifetime_s[k]),
+                    "converged": bool(answer.trace.converged),
+                }
+            )
+        traces.append((power, np.asarray(answer.trace.times_s)[1:], np.asarray(answer.trace.photons_per_s)[1:, 0]))
+        say(f"decay after {power:g} kW/cm² done")
+
+    def draw(folder: Path) -> list[FigureFiles]:
+        return [time_figures.trace_figure(traces, bands[0].label, folder / "decays")]
+
+    return {"band": ", ".join(band.label for band in bands), "rows": rows, "lines": [], "draw": draw}
+
+
+def _paired(protocol: PairedPulses, solution: Solution, bands: Sequence[Band]) -> dict[str, Any]:
+    rows = []
+    for pause in protocol.pause_ms:
+        answer = paired_pulses(
+            solution.light,
+            tuple(bands),
+            jnp.asarray(1e3 * protocol.irradiance_kW_per_cm2),
+            jnp.asarray(1e-3 * protocol.width_ms),
+            jnp.asarray(1e-3 * pause),
+        )
+        for k, band in enumerate(bands):
+            ratio = float(answer.second[k] / answer.first[k])
+            rows.append(
+                {"pause_ms": pause, "band": band.label, "facilitation": ratio, "converged": bool(answer.converged)}
+            )
+        say(f"pause of {pause:g} ms done")
+    text = f"two pulses of {protocol.width_ms:g} ms at {protocol.irradiance_kW_per_cm2:g} kW/cm²"
+    return {"band": ", ".join(band.label for band in bands), "rows": rows, "lines": [text], "draw": lambda _: []}
 
 
 def _ramp(run: RunFile, protocol: RampScan, solution: Solution, bands: Sequence[Band]) -> dict[str, Any]:

@@ -451,7 +451,23 @@ class RampScan(Closed):
     """Time of the way up; the way down takes as long."""
 
 
-Dynamics = Annotated[SwitchOn | PulseTrain | RampScan, Field(discriminator="kind")]
+class Decay(Closed):
+    """The beam goes off after a steady state; lifetimes of every band."""
+
+    kind: Literal["decay"]
+    irradiances_kW_per_cm2: tuple[Irradiance, ...]
+
+
+class PairedPulses(Closed):
+    """Two equal pulses; how much more the second one emits, against the pause between them."""
+
+    kind: Literal["paired_pulses"]
+    irradiance_kW_per_cm2: Irradiance
+    width_ms: Milliseconds
+    pause_ms: tuple[Milliseconds, ...]
+
+
+Dynamics = Annotated[SwitchOn | PulseTrain | RampScan | Decay | PairedPulses, Field(discriminator="kind")]
 
 
 class Search(Closed):

@@ -10,8 +10,9 @@ from jaxtyping import Array, Bool, Float
 
 from padesign.kinetics.light import Band, EmittingNetwork
 from padesign.observables.folds import Folds, folds
+from padesign.observables.nonlinearity import states_on_sweep
 from padesign.observables.solution import Solution
-from padesign.observables.traces import EmissionTrace, Rise, emission_trace, rise
+from padesign.observables.traces import EmissionTrace, Rise, emission_trace, first_time_s, rise
 from padesign.programs import program
 from padesign.solve.profiles import Pulses, Ramp
 from padesign.solve.steady import pump_off_equilibrium
@@ -34,6 +35,22 @@ class PulseAnswer(NamedTuple):
     times_s: Float[Array, " times"]
     photons_per_s: Float[Array, "times bands"]
     log_mean_populations: LogPopulations
+    converged: Bool[Array, ""]
+
+
+class DecayAnswer(NamedTuple):
+    """A decay: the bands against time, the time to 1/e of the first value, the area over the first value (bands,)."""
+
+    trace: EmissionTrace
+    one_over_e_s: Float[Array, " bands"]
+    mean_lifetime_s: Float[Array, " bands"]
+
+
+class PairAnswer(NamedTuple):
+    """Photons of the first and of the second of two equal pulses (bands,)."""
+
+    first: Float[Array, " bands"]
+    second: Float[Array, " bands"]
     converged: Bool[Array, ""]
 
 
@@ -91,6 +108,37 @@ def pulse_train(
     mean = step @ (0.5 * (path.populations[1:] + path.populations[:-1])) / jnp.sum(step)
     log_mean = jnp.log(jnp.maximum(mean, 1e-300))
     return PulseAnswer(times - begin, path.populations @ weights.T, log_mean, path.converged)
+
+
+@program(static_argnums=(1,))
+def decay(solution: Solution, bands: tuple[Band, ...], log_irradiance: Scalar, longest_s: Scalar) -> DecayAnswer:
+    """Off at time 0 from the steady state of the upward sweep, followed for `longest_s`."""
+    network = solution.light.network
+    start = jnp.exp(states_on_sweep(network, solution.trace, log_irradiance[None])[0][0])
+    times = longest_s * jnp.concatenate([jnp.zeros(1), jnp.geomspace(1e-6, 1.0, _PER_PERIOD)])
+    trace = emission_trace(solution.light, _weights(solution.light, bands), jnp.asarray(0.0), times, start=start)
+    first = trace.photons_per_s[0]
+    fallen = trace._replace(photons_per_s=-trace.photons_per_s, photons_per_s2=-trace.photons_per_s2)
+    step = times[1:] - times[:-1]
+    area = step @ (0.5 * (trace.photons_per_s[1:] + trace.photons_per_s[:-1]))
+    return DecayAnswer(trace, first_time_s(fallen, -first / jnp.e), area / first)
+
+
+@program(static_argnums=(1,))
+def paired_pulses(
+    light: EmittingNetwork, bands: tuple[Band, ...], irradiance_W_per_cm2: Scalar, width_s: Scalar, pause_s: Scalar
+) -> PairAnswer:
+    """Two pulses from the ground state; each is counted while it is on."""
+    profile = Pulses(width_s, width_s + pause_s, 2)
+    share = jnp.linspace(0.0, 1.0, _PER_PERIOD)
+    # Ascending times that stay clear of the jumps, where the light is not defined to the last bit.
+    once = width_s * (1e-6 + (1.0 - 2e-6) * share)
+    times = jnp.concatenate([once, width_s + pause_s + once])
+    start = pump_off_equilibrium(light.network)
+    path = integrate(light.network, start, irradiance_W_per_cm2, times, profile=profile, max_steps=_LONG)
+    photons = path.populations @ _weights(light, bands).T
+    halves = [jnp.trapezoid(part, once, axis=0) for part in (photons[:_PER_PERIOD], photons[_PER_PERIOD:])]
+    return PairAnswer(halves[0], halves[1], path.converged)
 
 
 @program(static_argnums=(1,))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +22,13 @@ _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$|[-+]?(?:nan|in
 _UNIT = re.compile(r"[\[(]\s*([^\])]+?)\s*[\])]|_([A-Za-zµ/^0-9²]+)$")
 _LONGEST_FILE = 50_000_000
 _FEWEST_ROWS = 5
+_CONDITIONS = {
+    "wavelength_nm": (re.compile(r"wavelength", re.IGNORECASE), {"nm": 1.0}),
+    "beam_diameter_um": (re.compile(r"(beam|spot) diameter", re.IGNORECASE), {"um": 1.0, "mm": 1e3, "nm": 1e-3}),
+    "irradiance_kW_per_cm2": (re.compile(r"power density|irradiance", re.IGNORECASE), _TO_KW_PER_CM2),
+    "temperature_K": (re.compile(r"temperature", re.IGNORECASE), {"k": 1.0}),
+}
+"""Conditions that lines such as `Wavelength [nm]: 852` above the table tell."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,8 @@ class Column:
 class Measurement:
     """One measured table. `x`: irradiance in kW cm^-2, laser power in mW, or time in s, as `x_unit` says.
 
-    `counts` as read (not per second), `counts_name` its column; `remarks` say what was decided and left out.
+    `counts` as read (not per second), `counts_name` its column; `remarks` say what was decided and left out;
+    `conditions` what the lines above the table tell, by names with units as in `_CONDITIONS`.
     """
 
     file: str
@@ -46,16 +55,21 @@ class Measurement:
     counts: np.ndarray
     counts_name: str
     remarks: tuple[str, ...]
+    conditions: Mapping[str, float] = field(default_factory=dict)
 
 
-def read_measurement(path: Path, column: str | None = None) -> Measurement:
+def read_measurement(
+    path: Path, column: str | None = None, power_column: str | None = None, unit: str | None = None
+) -> Measurement:
     """Read a power dependence or a time trace; `column` names the emission where there are several.
+
+    `power_column` names the abscissa and `unit` its unit, where the header does not tell or tells otherwise.
 
     Raises `InputError` with file, line and cure for what cannot be read or decided.
     """
     lines = _lines(path)
     columns, remarks, first = _table(path, lines)
-    x, kind, unit = _abscissa(path, columns, first)
+    x, kind, x_unit = _abscissa(path, columns, first, power_column, unit)
     counts = _emission(path, columns, x, column, first)
     remarks = [*remarks, f"emission: column `{counts.name}`"]
     values, emission = x.copy(), counts.values
@@ -73,7 +87,42 @@ def read_measurement(path: Path, column: str | None = None) -> Measurement:
         raise InputError(
             f"holds no light: no number in `{counts.name}` is above zero", cure="check the detector", file=str(path)
         )
-    return Measurement(str(path), kind, values, unit, emission, counts.name, tuple(remarks))
+    told = _conditions(lines[: first - 1])
+    return Measurement(str(path), kind, values, x_unit, emission, counts.name, tuple(remarks), told)
+
+
+def in_irradiance(data: Measurement, spot_fwhm_um: float | None) -> Measurement:
+    """A power dependence on irradiance: the peak of a Gaussian spot of this width if given, else laser power over disc.
+
+    Peak irradiance of a Gaussian beam of full width d at half maximum: 4 ln 2 P / (pi d^2). Without a width a line
+    `Beam diameter` above the table gives the mean over a disc of that diameter; without both the data stay as they are.
+    """
+    if data.kind != "power" or data.x_unit != "mW":
+        if spot_fwhm_um is not None:
+            cure = "leave --spot-fwhm-um out, or name the column of laser power with --power-column"
+            raise InputError("has no laser power that a spot could turn into irradiance", cure=cure, file=data.file)
+        return data
+    disc = data.conditions.get("beam_diameter_um")
+    if spot_fwhm_um is None and disc is None:
+        return data
+    width_cm = 1e-4 * (disc if spot_fwhm_um is None else spot_fwhm_um)  # type: ignore[operator]
+    shape = 4.0 * (1.0 if spot_fwhm_um is None else math.log(2.0)) / (math.pi * width_cm**2)
+    how = f"mean over a disc of {disc:g} um" if spot_fwhm_um is None else f"peak of a Gaussian of {spot_fwhm_um:g} um"
+    remarks = (*data.remarks, f"irradiance from laser power: {how}")
+    return replace(data, x=1e-6 * data.x * shape, x_unit="kW/cm^2", remarks=remarks)
+
+
+def _conditions(head: Sequence[str]) -> dict[str, float]:
+    found = {}
+    for line in head:
+        name, _, value = line.rpartition(":")
+        if not _NUMBER.match(value.strip()):
+            continue
+        for key, (pattern, units) in _CONDITIONS.items():
+            factor = _scale(_unit(name.strip()), units)
+            if pattern.search(name) and factor is not None:
+                found[key] = float(value) * factor
+    return found
 
 
 def _lines(path: Path) -> list[str]:
@@ -169,7 +218,11 @@ def _scale(unit: str, table: dict[str, float]) -> float | None:
     return table[unit] if unit in table else None if unit.startswith("MW") else table.get(unit.lower())
 
 
-def _abscissa(path: Path, columns: Sequence[Column], line: int) -> tuple[np.ndarray, Kind, str]:
+def _abscissa(
+    path: Path, columns: Sequence[Column], line: int, asked: str | None, unit: str | None
+) -> tuple[np.ndarray, Kind, str]:
+    if asked is not None or unit is not None:
+        return _asked_abscissa(path, columns, line, asked, unit)
     for one in columns:
         factor = _scale(one.unit, _TO_KW_PER_CM2)
         if factor is not None:
@@ -188,6 +241,30 @@ def _abscissa(path: Path, columns: Sequence[Column], line: int) -> tuple[np.ndar
         cure="name it in the header, such as `Power density [W/cm^2]`, `Power [mW]` or `Time [s]`",
         file=str(path),
         line=line,
+    )
+
+
+def _asked_abscissa(
+    path: Path, columns: Sequence[Column], line: int, asked: str | None, unit: str | None
+) -> tuple[np.ndarray, Kind, str]:
+    """The named column, or the first, in the unit that was given or stands in its header."""
+    named = [one for one in columns if asked is None or one.name.lower().startswith(asked.lower())]
+    if not named:
+        names = ", ".join(f"`{one.name}`" for one in columns)
+        raise InputError(f"has no column `{asked}`", cure=f"there are {names}", file=str(path), line=line)
+    text = named[0].unit if unit is None else _unit(f"[{unit}]")
+    kinds: tuple[tuple[dict[str, float], Kind, str], ...] = (
+        (_TO_KW_PER_CM2, "power", "kW/cm^2"),
+        (_TO_MW, "power", "mW"),
+        (_TO_S, "time", "s"),
+    )
+    for table, kind, base in kinds:
+        factor = _scale(text, table)
+        if factor is not None:
+            return named[0].values * factor, kind, base
+    cure = "give --unit, one of W/cm^2, kW/cm^2, MW/cm^2, W, mW, uW, s, ms, us, ns"
+    raise InputError(
+        f"column `{named[0].name}` has no unit known here (`{text}`)", cure=cure, file=str(path), line=line
     )
 
 

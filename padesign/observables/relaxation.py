@@ -18,12 +18,19 @@ def _jacobian(network: RateNetwork, u: LogPopulations, log_irradiance: Scalar) -
 def relaxation_time_s(network: RateNetwork, u: LogPopulations, log_irradiance: Scalar) -> float:
     """1 / (slowest decay rate) of a small disturbance of the steady state `u`; infinite where one grows.
 
-    From the eigenvalues of d(dp/dt)/dp; the zeros that belong to the conserved number of ions of every kind and cell
-    are left out: they are as many as the sums of populations, and the smallest in absolute value.
+    From the eigenvalues of d(dp/dt)/dp among the disturbances that keep the number of ions of every kind and cell: the
+    change of the largest level of each cell is minus the sum of the others. At a fold one of these rates is zero; it is
+    a mode of the particle and not a conserved sum.
     """
     matrix = np.asarray(_jacobian(network, u, log_irradiance))
-    conserved = sum(dark.shape[0] for dark in network.dark)
-    rates = np.linalg.eigvals(matrix)
-    rates = rates[np.argsort(np.abs(rates))][conserved:]
-    slowest = float(np.max(rates.real))
+    largest, others = [], []
+    start = 0
+    for block in network.split(u):
+        for cell in np.asarray(block):
+            top = start + int(np.argmax(cell))
+            others += [k for k in range(start, start + cell.size) if k != top]
+            largest += [top] * (cell.size - 1)
+            start += cell.size
+    free = matrix[np.ix_(others, others)] - matrix[np.ix_(others, largest)]
+    slowest = float(np.max(np.linalg.eigvals(free).real))
     return 1.0 / -slowest if slowest < 0.0 else float("inf")

@@ -35,6 +35,10 @@ def measured_power_figure(
         good = result.signal > 0.0
         x, y, error = result.power[good], result.signal[good], result.sigma[good]
         above.errorbar(x, y, np.minimum(error, 0.99 * y), fmt=".", color=BLUE, ms=4, lw=0.8, label="measured")
+        dim = result.power[~good]
+        if dim.size:
+            limit = 2.0 * result.sigma[~good]
+            above.plot(dim, limit, "v", color=GREY, ms=3, label="not above the background: 2σ limit")
         below.plot(result.slope_at, result.slope, color=BLUE, marker=".", ms=3, lw=0.8, label="measured")
         if simulated is not None and result.unit == "kW/cm^2":
             power, photons = np.asarray(simulated["irradiance_kW_per_cm2"]), np.asarray(simulated["photons_per_s"])
@@ -64,17 +68,29 @@ def measured_power_figure(
     return write_figure(path, draw, (COLUMN_inch, 4.1), Columns([f"power [{result.unit}]", "signal", "sigma"], rows))
 
 
-def measured_time_figure(result: TimeResult, title: str, path: Path) -> FigureFiles:
-    """The smoothed trace with the times that were read off it."""
+def measured_time_figure(
+    result: TimeResult, title: str, path: Path, simulated: Mapping[str, Sequence[float]] | None = None
+) -> FigureFiles:
+    """The trace, smoothed, with the times that were read off it; a simulated rise is scaled to the plateau."""
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
+        axes.plot(1e3 * result.time_s, result.counts, ",", color=GREY)
         axes.plot(1e3 * result.time_s, result.smoothed, color=BLUE, lw=1.0)
+        if simulated is not None:
+            time, photons = (np.asarray(simulated[key]) for key in ("time_s", "photons_per_s"))
+            inside = time <= result.on_s[1] - result.on_s[0]
+            dark = float(result.smoothed[result.time_s < result.on_s[0]].mean()) if result.on_s[0] > 0.0 else 0.0
+            near_end = result.time_s[result.time_s <= result.on_s[1]] > 0.7 * result.on_s[1] + 0.3 * result.on_s[0]
+            plateau = float(result.smoothed[result.time_s <= result.on_s[1]][near_end].mean()) - dark
+            scaled = dark + plateau * photons[inside] / photons[-1]
+            axes.plot(1e3 * (result.on_s[0] + time[inside]), scaled, color=ORANGE, label="simulated, equal at the end")
+            axes.legend(loc="lower right")
         for key in ("t10", "t50", "t90"):
             at = result.numbers[key].value
             if at is not None:
                 axes.axvline(1e3 * (result.on_s[0] + at), color=GREY, linestyle=":", linewidth=1.0)
-        axes.set(xlabel="time (ms)", ylabel="counts, mean of 9 points")
+        axes.set(xlabel="time (ms)", ylabel="counts and local straight lines")
         axes.set_title(shown(title, 64), loc="left")
         axes.grid(True)
 

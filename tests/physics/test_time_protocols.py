@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from padesign.design.dynamics import jumps, pulse_train, ramp, switch_on, turning_points
+from padesign.design.dynamics import decay, jumps, paired_pulses, pulse_train, ramp, switch_on, turning_points
 from padesign.design.problem import JUDGE_COARSENESS
 from padesign.observables.solution import Solution, solve
 from padesign.observables.traces import rise
@@ -114,6 +114,48 @@ def test_longer_pulses_emit_superlinearly_and_a_pulse_as_long_as_the_period_is_c
     assert mean(20e-3, 4) > 4.0 * mean(10e-3, 4)
     steady = float(jnp.exp(solution.log_photons_per_s([band], jnp.log(2e4))[0]))
     assert network.n_unknowns == 3 and mean(40e-3 * (1 - 1e-9), 4) == pytest.approx(steady, rel=1e-3)
+
+
+def test_far_below_threshold_the_emission_decays_as_its_levels_do() -> None:
+    """The closed form of the two linear levels in the dark: n3' = -(W3 + k) n3, after which n2 feeds nothing upward."""
+    solution = solved(SAMPLE_4)
+    band = solution.band(BAND)
+    answer = decay(solution, (band,), jnp.log(1.1e3), jnp.asarray(0.05))
+    expected = 1.0 / (SAMPLE_4.W3 + SAMPLE_4.k)
+    assert bool(answer.trace.converged)
+    assert float(answer.one_over_e_s[0]) == pytest.approx(expected, rel=0.01)
+    assert float(answer.mean_lifetime_s[0]) == pytest.approx(expected, rel=0.02)
+
+
+def test_a_second_pulse_is_brighter_until_the_store_has_decayed() -> None:
+    """Facilitation by the metastable level: falls with the pause, to 1 after many lifetimes of it."""
+    solution = solved(SAMPLE_4)
+    band = solution.band(BAND)
+
+    def facilitation(pause_s: float) -> float:
+        numbers = (jnp.asarray(x) for x in (1.5e4, 4e-3, pause_s))
+        answer = paired_pulses(solution.light, (band,), *numbers)
+        assert bool(answer.converged)
+        return float(answer.second[0] / answer.first[0])
+
+    soon, later, never = (facilitation(pause) for pause in (1e-3, 10e-3, 100e-3))
+    assert soon > later > 1.05
+    assert never == pytest.approx(1.0, abs=1e-3)
+
+
+def test_the_derivative_of_a_second_pulse_equals_differences() -> None:
+    """Of its photons with respect to the irradiance, through both jumps of the light."""
+    solution = solved(SAMPLE_4)
+    band = solution.band(BAND)
+
+    def log_photons(log_power: jax.Array) -> jax.Array:
+        answer = paired_pulses(solution.light, (band,), jnp.exp(log_power), jnp.asarray(4e-3), jnp.asarray(3e-3))
+        return jnp.log(answer.second[0])
+
+    at = jnp.asarray(math.log(1.5e4))
+    found, _ = central(lambda h: np.asarray(log_photons(at + h)), 1e-3)
+    assert float(jax.grad(log_photons)(at)) == pytest.approx(float(found), rel=1e-4)
+    assert float(found) > 1.5
 
 
 def test_profiles_are_what_they_say() -> None:

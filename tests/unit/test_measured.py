@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import json
 import math
 from pathlib import Path
 
 import numpy as np
 import pytest
+from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from padesign.cli import app
 from padesign.errors import InputError
-from padesign.measured import Measurement, analyse_power, analyse_time, read_measurement
+from padesign.measured import Measurement, analyse_power, analyse_time, in_irradiance, read_measurement
 from padesign.measured.power import _Lines, _numbers
+from padesign.observables.response import response
+from tests.systems.avalanche import SAMPLE_4
+from tests.systems.solving import measure_avalanche
 
 POWERS = np.geomspace(10.0, 4000.0, 160)
 CENTRE, STEEPNESS = math.log(400.0), 9.0
@@ -44,13 +50,37 @@ def data_of(counts: np.ndarray, powers: np.ndarray = POWERS) -> Measurement:
 TRUTH = {key: one.value for key, one in analyse_power(data_of(1e4 * CLEAN), 0.1).numbers.items()}
 
 
-def covered(draws: int) -> dict[str, int]:
+@functools.cache
+def solved() -> tuple[np.ndarray, np.ndarray]:
+    """Irradiances and signal of a three-state avalanche of S = 10.7, solved; 3e7 counts at the top."""
+    system = dataclasses.replace(SAMPLE_4, sigma_ground_cm2=2e-23)
+    solution = measure_avalanche(system).solution
+    powers = np.geomspace(2.0, 60.0, 160)
+    log_photons = np.asarray(response(solution, solution.band("X:3 -> X:1")).at(np.log(1e3 * powers)))
+    return powers, 3e7 * np.exp(log_photons - log_photons[-1])
+
+
+def with_noise(kind: str, seed: int) -> Measurement:
+    """Readings with 2 % white noise, or with a laser whose power drifts by 0.6 % over 4 points; both counted."""
+    powers, clean = solved()
+    rng = np.random.default_rng(seed)
+    if kind == "white":
+        light = clean * np.exp(0.02 * rng.standard_normal(powers.size))
+    else:
+        drift = 0.006 * np.convolve(rng.standard_normal(powers.size + 3), np.ones(4) / 2.0, "valid")
+        light = np.exp(np.interp(np.log(powers) + drift, np.log(powers), np.log(clean)))
+    return data_of(rng.poisson(light + BACKGROUND).astype(float), powers)
+
+
+def covered(kind: str, draws: int) -> dict[str, int]:
     """How many draws have the truth inside the 95 % interval: the same lines through the curve without noise."""
-    hits = dict.fromkeys(("S", "threshold_steepest", "gain", "threshold_tangents"), 0)
+    powers, clean = solved()
+    hits = dict.fromkeys(("S", "threshold_steepest", "gain", "threshold_tangents", "threshold_slope_above_5"), 0)
     for seed in range(draws):
-        result = analyse_power(data_of(draw(seed)), 0.1)
+        result = analyse_power(with_noise(kind, seed), 0.1)
         used = result.used
-        true = _numbers(_Lines(np.log(POWERS[used]), result.error[used], 0.1 * math.log(10.0)), np.log(CLEAN[used]))
+        fit = _Lines(np.log(powers[used]), result.error, 0.1 * math.log(10.0))
+        true = _numbers(fit, np.log(clean[used]), np.zeros(fit.centre.size))
         for key in hits:
             one = result.numbers[key]
             hits[key] += one.low is not None and one.high is not None and one.low <= true[key] <= one.high
@@ -63,13 +93,34 @@ def test_the_truth_is_the_curves_own_slope() -> None:
     assert TRUTH["threshold_steepest"] == pytest.approx(400.0, rel=0.05)
 
 
-def test_most_intervals_hold_the_truth() -> None:
-    assert all(count >= 16 for count in covered(20).values())
+@pytest.mark.parametrize("kind", ["white", "drifting power"])
+def test_most_intervals_hold_the_truth(kind: str) -> None:
+    assert all(count >= 7 for count in covered(kind, 8).values())
 
 
 @pytest.mark.verify
-def test_ninety_to_ninety_nine_of_a_hundred_intervals_hold_the_truth() -> None:
-    assert {key: 90 <= count <= 99 for key, count in covered(100).items()} == dict.fromkeys(covered(1), True)
+@pytest.mark.parametrize("kind", ["white", "drifting power"])
+def test_ninety_to_ninety_nine_of_a_hundred_intervals_hold_the_truth(kind: str) -> None:
+    hits = covered(kind, 100)
+    assert {key: 90 <= count <= 99 for key, count in hits.items()} == dict.fromkeys(hits, True), hits
+
+
+def test_the_noise_is_told_apart() -> None:
+    """A drifting laser is not taken for scatter of the readings, nor scatter for drift."""
+    white, drift = (analyse_power(with_noise(kind, 2)).noise for kind in ("white", "drifting power"))
+    assert white.reading == pytest.approx(0.02, rel=0.3) and white.length < 1.7
+    assert drift.power == pytest.approx(0.006, rel=0.35) and drift.length > 2.0 and drift.reading < 0.01
+
+
+def test_a_dip_that_noise_makes_is_not_saturation() -> None:
+    powers, clean = solved()
+    whole = analyse_power(data_of(clean, powers)).numbers["saturation"].value
+    counts = with_noise("white", 4).counts.copy()
+    k = int(np.searchsorted(powers, 12.0))
+    counts[k - 2 : k] *= 1.05
+    counts[k : k + 2] /= 1.05
+    assert whole is not None and whole > 16.0
+    assert analyse_power(data_of(counts, powers)).numbers["saturation"].value == pytest.approx(whole, rel=0.15)
 
 
 def test_half_of_the_data_gives_the_same_numbers() -> None:
@@ -154,12 +205,79 @@ def test_flaws_are_mended_and_told(tmp_path: Path) -> None:
     assert result.numbers["S"].value == pytest.approx(TRUTH["S"], rel=0.1)
 
 
-def test_a_sweep_up_and_down_is_read_on_the_way_up() -> None:
+def test_a_sweep_up_and_down_has_a_hysteresis() -> None:
+    """The way down lags: the same curve at powers lower by 1.4."""
     both = np.concatenate([POWERS, POWERS[::-1]])
     late = np.concatenate([draw(1), np.interp(POWERS[::-1], POWERS / 1.4, draw(2))])
     result = analyse_power(data_of(late, both))
     assert any("go down in power" in text for text in result.remarks)
     assert result.numbers["threshold_steepest"].value == pytest.approx(400.0, rel=0.05)
+    ratio = result.numbers["hysteresis"]
+    assert ratio.value == pytest.approx(1.4, rel=0.05) and ratio.low < 1.4 < ratio.high and ratio.low > 1.2
+
+
+def test_laser_power_becomes_irradiance_by_spot_or_disc(tmp_path: Path) -> None:
+    path = tmp_path / "mW.csv"
+    rows = "\n".join(f"{p:.6f}\t{c}" for p, c in zip(POWERS, draw(1), strict=True))
+    path.write_text(f"Wavelength [nm]: 852.0\nBeam diameter [um]: 1.1\n\nPower [mW]\tcounts\n{rows}\n")
+    data = read_measurement(path)
+    assert data.x_unit == "mW" and data.conditions == {"wavelength_nm": 852.0, "beam_diameter_um": 1.1}
+    disc, peak = in_irradiance(data, None), in_irradiance(data, 1.1)
+    assert disc.x[0] == pytest.approx(1e-6 * POWERS[0] / (math.pi * 0.55e-4**2), rel=1e-4)
+    assert peak.x == pytest.approx(disc.x * math.log(2.0), rel=1e-12) and peak.x_unit == "kW/cm^2"
+    assert read_measurement(path, power_column="power", unit="uW").x == pytest.approx(1e-3 * data.x)
+    with pytest.raises(InputError, match="no unit known"):
+        read_measurement(path, unit="furlong")
+
+
+def test_a_known_background_is_taken() -> None:
+    result = analyse_power(data_of(draw(1)), background=BACKGROUND)
+    assert "background 6 counts, as given" in result.remarks
+    assert result.signal[-1] == draw(1)[-1] - BACKGROUND
+
+
+def test_observations_hold_the_numbers_with_their_doubt(tmp_path: Path) -> None:
+    path, file = write(tmp_path / "data.asc", HEADER, "\t", end="\r\n"), tmp_path / "observed.yaml"
+    done = CliRunner().invoke(app, ["analyse", str(path), "--json", "--observations", str(file)])
+    assert done.exit_code == 0, done.stderr
+    told = json.loads(done.stdout)[str(path)]["numbers"]
+    read = YAML(typ="safe", pure=True).load(file.read_text())
+    records = {one["kind"]: one for one in read["observations"]}
+    assert read["version"] == 1 and {"S", "gain", "threshold_tangents", "threshold_steepest"} <= set(records)
+    for kind in ("S", "threshold_steepest"):
+        one = records[kind]
+        assert one["value"] == told[kind]["value"] and one["source"] == str(path)
+        assert one["sigma_ln"] == pytest.approx(math.log(told[kind]["high"] / told[kind]["low"]) / 3.92, rel=1e-3)
+    assert records["S"]["conditions"] == {"wavelength_nm": 852.0, "window_decades": 0.1}
+
+
+def test_a_design_is_read_by_the_same_lines_with_or_without_figures(tmp_path: Path) -> None:
+    """Whatever was measured, the design has its own threshold and steepness over the same powers."""
+    design = "configs/three_state_tm.yaml"
+    rows = [(0.0, 1e3 * p, c) for p, c in zip(np.geomspace(1.0, 20.0, 80), np.geomspace(10, 1e6, 80), strict=True)]
+    path = write(tmp_path / "data.csv", HEADER, "\t", rows=rows)
+    done = CliRunner().invoke(app, ["analyse", str(path), "--json", "--design", design])
+    assert done.exit_code == 0, done.stderr
+    told = json.loads(done.stdout)[str(path)]
+    assert told["design"]["threshold_steepest"] == pytest.approx(6.7, rel=0.1) and told["design"]["S"] > 10.0
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ("Time [s]\tcounts\n", "does not say at which irradiance"),
+        ("Power [mW]\tcounts\n", "has laser power"),
+    ],
+)
+def test_a_design_that_cannot_be_compared_is_refused(tmp_path: Path, table: str, says: str) -> None:
+    path = tmp_path / "data.csv"
+    if "Time" in table:
+        data = bright_from_the_start(1, 0.0)
+    else:
+        data = data_of(draw(1))
+    path.write_text(table + "\n".join(f"{x:.6g}\t{c}" for x, c in zip(data.x, data.counts, strict=True)))
+    done = CliRunner().invoke(app, ["analyse", str(path), "--design", "configs/three_state_tm.yaml"])
+    assert done.exit_code == 2 and says in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -191,9 +309,48 @@ def test_rise_and_decay_of_a_trace_that_begins_and_ends_in_the_dark(tmp_path: Pa
     path = tmp_path / "trace.csv"
     path.write_text("Time [s],counts\n" + "\n".join(f"{t:.5f},{c}" for t, c in zip(time, counts, strict=True)) + "\n")
     numbers = analyse_time(read_measurement(path)).numbers
+    assert all(numbers[key].low <= numbers[key].value <= numbers[key].high for key in ("t10", "t50", "t90"))
     for key, share, tolerance in (("t50", 0.5, 0.08), ("t90", 0.9, 0.15)):
         assert numbers[key].value == pytest.approx(0.02 * math.log(1.0 / (1.0 - share)), rel=tolerance)
     assert numbers["decay"].value == pytest.approx(0.005, rel=0.15)
+
+
+def bright_from_the_start(seed: int, jump: float) -> Measurement:
+    """60 counts a bin of 0.4 ms, of which `jump` at once at 0.1 s and the rest with 20 ms; off at 0.5 s with 5 ms."""
+    time = 4e-4 * np.arange(1, 1501)
+    middle = time - 2e-4
+    rise = jump * (middle > 0.1) + (1.0 - jump) * (1.0 - np.exp(-np.clip(middle - 0.1, 0.0, 0.4) / 0.02))
+    level = 60.0 * rise * np.exp(-np.maximum(middle - 0.5, 0.0) / 0.005)
+    counts = np.random.default_rng(seed).poisson(level + 0.7).astype(float)
+    return Measurement("drawn", "time", time, "s", counts, "counts", ())
+
+
+def times_covered(jump: float, draws: int) -> dict[str, int]:
+    hits = dict.fromkeys(("t50", "t90"), 0)
+    for seed in range(draws):
+        numbers = analyse_time(bright_from_the_start(seed, jump)).numbers
+        for key, share in (("t50", 0.5), ("t90", 0.9)):
+            hits[key] += numbers[key].low <= 0.02 * math.log((1.0 - jump) / (1.0 - share)) <= numbers[key].high
+    return hits
+
+
+@pytest.mark.parametrize("jump", [0.0, 0.12])
+def test_the_intervals_of_rise_times_hold_the_truth(jump: float) -> None:
+    assert all(count >= 7 for count in times_covered(jump, 8).values())
+
+
+@pytest.mark.verify
+@pytest.mark.parametrize("jump", [0.0, 0.12])
+def test_ninety_to_ninety_nine_of_a_hundred_rise_times_are_held(jump: float) -> None:
+    hits = times_covered(jump, 100)
+    assert all(90 <= count <= 99 for count in hits.values()), hits
+
+
+def test_a_rise_that_begins_with_a_jump_is_not_smoothed_across_it() -> None:
+    """12 % of the light is there in the first bin, so 10 % are reached within it; the begin is found to one bin."""
+    result = analyse_time(bright_from_the_start(3, 0.12))
+    assert result.on_s[0] == pytest.approx(0.1004, abs=4.1e-4)
+    assert result.numbers["t10"].value <= 4e-4 and result.numbers["t10"].low >= 0.0
 
 
 def test_the_command_prints_json_and_draws(tmp_path: Path) -> None:
