@@ -68,16 +68,16 @@ def _lives(
 def estimate(found: list[Lives], loss_per_s: float) -> Estimate:
     """Transfer rates from independent placements of the ions; the errors are those of the mean over placements.
 
-    By yield: E/(1 - E) times the loss, E the share that ends by transfer, which is 1/tau - 1/tau_0 for mean lifetimes
-    tau. By time: 1/t_e - 1/tau_0 with t_e the time at which 1/e of the excitations are left.
+    By yield: transfers per time lived. With E the share that ends by transfer and tau the mean lifetime this is
+    E/tau = E/(1 - E) times the loss = 1/tau - 1/tau_0, and good where E is small as well as where it is close to 1. By
+    time: 1/t_e - 1/tau_0 with t_e the time at which 1/e of the excitations are left.
     """
-    shares = np.array([one.transferred.mean() for one in found])
+    transfers = np.array([one.transferred.mean() for one in found])
+    lived = np.array([one.lifetime_s.mean() for one in found])
+    rate = transfers.mean() / lived.mean()
     times = np.array([np.quantile(one.lifetime_s, 1.0 - math.exp(-1.0)) for one in found])
-    share, time = shares.mean(), times.mean()
     root = math.sqrt(len(found))
-    return Estimate(
-        loss_per_s * share / (1.0 - share),
-        loss_per_s * float(shares.std(ddof=1)) / root / (1.0 - share) ** 2,
-        1.0 / time - loss_per_s,
-        float(times.std(ddof=1)) / root / time**2,
-    )
+    spread = (transfers - rate * lived).std(ddof=1) / lived.mean()
+    time = times.mean()
+    errors = float(spread) / root, float(times.std(ddof=1)) / root / float(time) ** 2
+    return Estimate(float(rate), errors[0], float(1.0 / time) - loss_per_s, errors[1])
