@@ -73,7 +73,7 @@ def blocked_error(values: np.ndarray) -> float:
 
 def measure(particle: Particle, tasks: list[Task], workers: Executor) -> list[Point]:
     """All runs, the longest first."""
-    order = sorted(range(len(tasks)), key=lambda k: -tasks[k].time_s * tasks[k].power_kW_per_cm2**4)
+    order = sorted(range(len(tasks)), key=lambda k: -tasks[k].time_s * tasks[k].power_kW_per_cm2 ** 4)
     jobs: dict[int, Future[Point]] = {k: workers.submit(run, particle, tasks[k]) for k in order}
     return [jobs[k].result() for k in range(len(tasks))]
 

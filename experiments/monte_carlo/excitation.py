@@ -27,9 +27,7 @@ class Estimate(NamedTuple):
     by_time_error: float
 
 
-def lives(
-    near: Neighbours, transfer_C6: float, migration_C6: float, loss_per_s: float, count: int, seed: int
-) -> Lives:
+def lives(near: Neighbours, transfer_C6: float, migration_C6: float, loss_per_s: float, count: int, seed: int) -> Lives:
     """Lives of `count` excitations that start anywhere; pairs beyond the neighbours do not interact."""
     weight = near.distance_nm**-6.0
     return Lives(*_lives(near.start, near.ion, weight, transfer_C6, migration_C6, loss_per_s, count, seed))
@@ -37,7 +35,14 @@ def lives(
 
 @numba.njit(cache=True)
 def _lives(
-    start: np.ndarray, ion: np.ndarray, weight: np.ndarray, transfer: float, migration: float, loss: float, count: int, seed: int
+    start: np.ndarray,
+    ion: np.ndarray,
+    weight: np.ndarray,
+    transfer: float,
+    migration: float,
+    loss: float,
+    count: int,
+    seed: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     np.random.seed(seed)  # noqa: NPY002  (numba's own generator)
     n = len(start) - 1

@@ -48,7 +48,11 @@ class Rates:
 
 
 def rates_of_particle(
-    model: ParticleModel, light: EmittingNetwork, parts: ProcessRates, values: Values, conditions_nm_K: tuple[float, float]
+    model: ParticleModel,
+    light: EmittingNetwork,
+    parts: ProcessRates,
+    values: Values,
+    conditions_nm_K: tuple[float, float],
 ) -> Rates:
     """The rates of a particle with one kind of ion in one host, in bulk field and without a ligand's factor."""
     ((ion, levels),) = light.levels
