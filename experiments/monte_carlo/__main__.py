@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from experiments.monte_carlo.avalanche import (
-    FASTEST_HOP_per_s,
     UPPER,
+    FASTEST_HOP_per_s,
     Point,
     Task,
     measure,
@@ -27,6 +27,7 @@ from experiments.monte_carlo.avalanche import (
 )
 from experiments.monte_carlo.continuum import CELLS, Curve, Particle, continuum, lattice_distance_nm, particle
 from experiments.monte_carlo.transfer_table import Effort, Row, transfer_table
+from experiments.verify import commit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -248,16 +249,15 @@ def draw(figure: Figure, found: Found, powers: np.ndarray) -> None:
     right.legend()
 
 
-def write(folder: Path, found: Found, plan: Plan, seconds: float) -> None:
+def write(folder: Path, found: Found, plan: Plan, ran_on: str, seconds: float) -> None:
     """The page, the figure and its numbers."""
     import padesign
-    from experiments.verify import commit
     from padesign.report.figure_style import table_of, write_figure
 
     powers = np.array(plan.powers_kW_per_cm2)
     head = [
         "# Explicit ions against the continuum\n",
-        f"padesign {padesign.__version__}, commit {commit()}; `python -m experiments.monte_carlo`; {seconds:.0f} s on two "
+        f"padesign {padesign.__version__}, commit {ran_on}; `python -m experiments.monte_carlo`; {seconds:.0f} s on two "
         "processes. What it means is in docs/notes/monte_carlo.md.\n",
         "## Cross-relaxation of 3H4\n",
         "Transfer rate per donor among acceptors in the ground state, s^-1; errors are standard errors over placements.\n",
@@ -286,12 +286,13 @@ def write(folder: Path, found: Found, plan: Plan, seconds: float) -> None:
 
 def main() -> None:
     """The whole study, or a smoke run."""
-    begin = time.perf_counter()
+    begin, ran_on = time.perf_counter(), commit()
     smoke = len(sys.argv) == 3 and sys.argv[1] == "--smoke"
     if not smoke and len(sys.argv) > 1:
         sys.exit("usage: python -m experiments.monte_carlo [--smoke FOLDER]")
     plan, folder = (SMOKE, Path(sys.argv[2])) if smoke else (FULL, RESULTS)
-    write(folder, study(plan), plan, time.perf_counter() - begin)
+    found = study(plan)
+    write(folder, found, plan, ran_on, time.perf_counter() - begin)
     print((folder / "monte_carlo.md").read_text(encoding="utf-8"))
 
 

@@ -50,7 +50,7 @@ class Curve(NamedTuple):
 
 
 @functools.cache
-def _scene():  # noqa: ANN202
+def _scene():
     run = load_run_file(SYSTEM).run
     space, scene = build_space(run), build_scene(run)
     sets = dict(run.parameter_sets)
@@ -96,11 +96,11 @@ def continuum(powers_kW_per_cm2: np.ndarray, nearest_nm: float | None = None) ->
     return Curve(number, float(solution.steepest(band).value), threshold, float(ions.sum()), happens)
 
 
-def _solved(hosts):  # noqa: ANN001, ANN202
+def _solved(hosts):
     _, space, scene, signature, _ = _scene()
     low, high = scene.irradiance_window_kW_per_cm2
 
-    def build_and_solve(hosts):  # noqa: ANN001, ANN202
+    def build_and_solve(hosts):
         conditions = scene.conditions(space.wavelengths_nm[0])
         light, parts = particle_model(signature).build(fixed_geometry(space), hosts, conditions)
         return light, parts, solve(light, low, high, coarseness=0.5)
