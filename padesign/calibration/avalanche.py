@@ -38,6 +38,9 @@ class AvalancheForward(AbstractForward):
         reported = run.reported
         super().__init__(run.name, (reported.source if reported else None) or "", observation.use)
         self.observation, self.run, self._fitted = observation, run, fitted
+        if not run.emission:
+            raise InputError(f"{run.name} names no band in `emission`", file=observation.run_file)
+        self._band = str(run.emission[0])
         space, self._scene = build_space(run), build_scene(run)
         self._signature = space.signature(self._scene.judge_cells_per_layer, dict(run.parameter_sets))
         self._geometry = fixed_geometry(space)
@@ -72,12 +75,11 @@ class AvalancheForward(AbstractForward):
 
     def both(self, theta: np.ndarray) -> Outcome:
         """Threshold and S, whatever is reported."""
-        labels = self.run.emission or ()
         found = _avalanche(
             self._signature,
             self._scene,
             self._fitted.keys,
-            str(labels[0]),
+            self._band,
             jnp.asarray(theta),
             self._geometry,
             tuple({key: float(v) for key, v in one.items()} for one in self._values),

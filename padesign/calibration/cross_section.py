@@ -15,6 +15,7 @@ from padesign.kinetics.particle_network import Signature, particle_model
 from padesign.programs import program
 from padesign.spectroscopy.ion import ion_rates
 from padesign.spectroscopy.radiative import photon_energy_J
+from padesign.types import ScalarLike
 
 
 class CrossSectionForward(AbstractForward):
@@ -62,8 +63,8 @@ def _cross_section(
     keys: tuple[str, ...],
     theta: jax.Array,
     values: dict[str, Any],
-    wavelength_nm: jax.Array,
-    temperature_K: jax.Array,
+    wavelength_nm: ScalarLike,
+    temperature_K: ScalarLike,
 ) -> tuple[jax.Array, jax.Array]:
     def ln(theta: jax.Array) -> jax.Array:
         table = particle_model(signature).tables[ion]

@@ -15,7 +15,7 @@ from scipy.optimize import least_squares
 from padesign.calibration.forward import AbstractForward, Outcome
 
 ROUNDS = 2
-"""Times that the spreads of unstated sizes are renewed."""
+"""Times that the spreads of unstated sizes are taken, at the start and at the first solution."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ def fit(
     prior_sigma_ln: np.ndarray,
     start: np.ndarray | None = None,
     max_evaluations: int = 30,
+    rounds: int = ROUNDS,
     told: Callable[[str], None] = lambda text: None,
 ) -> Posterior:
     """Fit to every observation that is no bound."""
@@ -65,7 +66,7 @@ def fit(
     keep = [~forward.at_least for forward in forwards]
     observed = np.concatenate([one.ln_observed[k] for one, k in zip(forwards, keep, strict=True)])
     evaluations, converged = 0, False
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         errors = np.concatenate(
             [
                 np.hypot(one.sigma_ln, spread_ln(out, one))[k]
@@ -84,7 +85,7 @@ def fit(
         found = least_squares(
             residuals,
             theta,
-            jacobian,
+            jacobian,  # type: ignore[arg-type]
             method="lm",
             x_scale=prior_sigma_ln,
             ftol=1e-4,

@@ -14,6 +14,7 @@ from padesign.errors import InputError
 from padesign.kinetics.particle_network import Conditions, Geometry, Signature, particle_model
 from padesign.programs import program
 from padesign.solve.stability import excited_system
+from padesign.types import ScalarLike
 
 BULK_RADIUS_nm = 1e4
 MAX_LEVEL_cm1 = 30000.0
@@ -66,7 +67,7 @@ def _lifetimes(
     theta: jax.Array,
     values: dict[str, Any],
     fractions: jax.Array,
-    temperature_K: jax.Array,
+    temperature_K: ScalarLike,
 ) -> tuple[jax.Array, jax.Array]:
     """ln of the lifetimes in ms and derivatives; (concentrations,) and (concentrations, keys)."""
 
