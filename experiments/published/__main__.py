@@ -32,7 +32,7 @@ from padesign.parameters.valid_range import ValidRange
 
 HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
 RECORD = ROOT / "experiments" / "results" / "published.json"
-LEFT_OUT_EVALUATIONS = 8
+LEFT_OUT_EVALUATIONS = 6
 SYSTEMS = "configs/systems"
 LEE = f"{SYSTEMS}/lee2021_tm8.yaml"
 CONTENT, SHELL, CORE = (
@@ -69,7 +69,7 @@ def main() -> None:
     for one in problem.used:
         if isinstance(one, AvalancheForward):
             rest = [other for other in problem.used if other is not one]
-            without = fit(rest, prior, posterior.theta, LEFT_OUT_EVALUATIONS, 1)
+            without = fit(rest, prior, posterior.theta, LEFT_OUT_EVALUATIONS, 2)
             record["left_out"] += told(one, without.theta, without.covariance)
             say(f"without {one.name}: {[round(r['predicted'], 2) for r in record['left_out'][-len(one.labels) :]]}")
     record["fitted"] = [row for one in problem.used for row in told(one, posterior.theta, posterior.covariance)]

@@ -63,7 +63,7 @@ def hit(row: dict[str, Any]) -> bool:
 
 def inside(row: dict[str, Any]) -> bool:
     """Whether the reported number lies in the 90 % interval of its prediction, its own error included."""
-    spread = math.sqrt(row["model_sigma_ln"] ** 2 + row["size_sigma_ln"] ** 2 + row["observed_sigma_ln"] ** 2)
+    spread = math.hypot(row["model_sigma_ln"], row["size_sigma_ln"], row["observed_sigma_ln"])
     away = math.log(row["observed"] / row["predicted"])
     return away <= NINETY * spread if row["at_least"] else abs(away) <= NINETY * spread
 
@@ -219,7 +219,8 @@ def _trends(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 def _parameters(fit: dict[str, Any]) -> list[str]:
     count = f"{fit['observations']} observations with {len(fit['keys'])} parameters under their priors"
-    parts = ["## What the observations determine", "", f"chi² {fit['chi_square']:.0f} of {count}.", ""]
+    wider = f"All errors were widened {fit['excess']:.2f} times, until chi² is the number of observations."
+    parts = ["## What the observations determine", "", f"chi² {fit['chi_square']:.0f} of {count}. {wider}", ""]
     parts += _head("parameter", "value", "times the literature set", "1 sigma before", "after")
     for k, key in enumerate(fit["keys"]):
         before, after = (f"x{_factor(fit[name][k])}" for name in ("prior_sigma_ln", "sigma_ln"))

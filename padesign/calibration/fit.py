@@ -1,7 +1,9 @@
 """Maximum of the posterior by Levenberg-Marquardt, and its Laplace approximation.
 
 Parameters are logarithms of factors on the base set, normal by the priors. An observation's error and the spread that
-its unstated sizes give it are added in square; the latter follows the derivatives at the last solution.
+its unstated sizes give it are added in square; the latter follows the derivatives at the last solution. Where the
+observations disagree with the model by more than their errors, all errors are widened alike until chi^2 is the number
+of observations (R. T. Birge, Phys. Rev. 40, 207 (1932)), and the fit is repeated with them.
 """
 
 from __future__ import annotations
@@ -14,8 +16,8 @@ from scipy.optimize import least_squares
 
 from padesign.calibration.forward import AbstractForward, Outcome
 
-ROUNDS = 2
-"""Times that the spreads of unstated sizes are taken, at the start and at the first solution."""
+ROUNDS = 3
+"""Fits in a row; each renews the spreads of unstated sizes and the widening of errors."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,9 @@ class Posterior:
     covariance: np.ndarray
     prior_sigma_ln: np.ndarray
     chi_square: float
+    """Of the observations, with their errors as stated."""
+    excess: float
+    """Factor by which all errors were widened."""
     n_observations: int
     evaluations: int
     converged: bool
@@ -65,11 +70,11 @@ def fit(
 
     keep = [~forward.at_least for forward in forwards]
     observed = np.concatenate([one.ln_observed[k] for one, k in zip(forwards, keep, strict=True)])
-    evaluations, converged = 0, False
+    evaluations, converged, excess = 0, False, 1.0
     for _ in range(rounds):
         errors = np.concatenate(
             [
-                np.hypot(one.sigma_ln, spread_ln(out, one))[k]
+                excess * np.hypot(one.sigma_ln, spread_ln(out, one))[k]
                 for one, out, k in zip(forwards, outcomes(theta), keep, strict=True)
             ]
         )
@@ -93,10 +98,13 @@ def fit(
             max_nfev=max_evaluations,
         )
         theta, evaluations, converged = found.x, evaluations + int(found.nfev), bool(found.success)
-        told(f"chi² {2.0 * found.cost:.1f} after {evaluations} evaluations")
+        chi_square = float(np.sum(residuals(theta)[: len(observed)] ** 2)) * excess**2
+        used, excess = excess, max(1.0, np.sqrt(chi_square / len(observed)))
+        told(f"chi² {chi_square:.1f} of {len(observed)} after {evaluations} evaluations")
     rows = jacobian(theta)[: len(observed)]
     precision = rows.T @ rows + np.diag(prior_sigma_ln**-2)
     scaled = rows * prior_sigma_ln
-    chi = float(np.sum(residuals(theta)[: len(observed)] ** 2))
     covariance = np.linalg.inv(precision)
-    return Posterior(theta, covariance, prior_sigma_ln, chi, len(observed), evaluations, converged, scaled.T @ scaled)
+    return Posterior(
+        theta, covariance, prior_sigma_ln, chi_square, used, len(observed), evaluations, converged, scaled.T @ scaled
+    )

@@ -51,6 +51,7 @@ def calibration_record(problem: Calibration, posterior: Posterior) -> dict[str, 
         "sigma_ln": spread.tolist(),
         "covariance": posterior.covariance.tolist(),
         "chi_square": posterior.chi_square,
+        "excess": posterior.excess,
         "observations": posterior.n_observations,
         "evaluations": posterior.evaluations,
         "converged": posterior.converged,
@@ -115,7 +116,10 @@ def _print(record: dict[str, Any]) -> None:
         for row in record["rows"]
     ]
     table("observations", ["observation", "what", "observed", "model", "1 sigma of the model: factor", ""], cells)
-    emit(f"chi^2 {record['chi_square']:.1f} of {record['observations']} observations")
+    emit(
+        f"chi^2 {record['chi_square']:.1f} of {record['observations']} observations; their errors were widened "
+        f"{record['excess']:.2f} times"
+    )
     known = [one for one in record["directions"] if one["information"] > DETERMINED]
     emit(f"the observations determine {len(known)} of {len(record['keys'])} directions better than the prior does:")
     for one in record["directions"]:
