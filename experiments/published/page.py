@@ -37,8 +37,8 @@ def write_page(record: dict[str, Any], root: Path) -> None:
         "",
         "One set for beta-NaYF4 (`beta-NaYF4_avalanche`) is fitted to decay times of Tm, to two pairs of published",
         "cross-sections and to published avalanches of Tm and Yb/Pr. Nothing is adjusted to a single paper. Other",
-        "hosts follow in the parameters that their sets have taken over. Errors are one standard deviation as a factor:",
-        "of the parameters by the exact derivatives of ln S and ln P_th, of sizes that no source gives by an",
+        "hosts follow in the parameters that their sets have taken over. Errors are one standard deviation as a",
+        "factor: of the parameters by the exact derivatives of ln S and ln P_th, of sizes that no source gives by an",
         "assumed spread",
         "(`experiments/published/*.yaml`). Uncalibrated numbers are in [systems.md](systems.md).",
         "",
@@ -61,9 +61,9 @@ def hit(row: dict[str, Any]) -> bool:
     return ratio >= 1.0 if row["at_least"] else abs(ratio - 1.0) <= S_SHARE
 
 
-def inside(row: dict[str, Any]) -> bool:
-    """Whether the reported number lies in the 90 % interval of its prediction, its own error included."""
-    spread = math.hypot(row["model_sigma_ln"], row["size_sigma_ln"], row["observed_sigma_ln"])
+def inside(row: dict[str, Any], excess: float) -> bool:
+    """Whether the reported number lies in the 90 % interval of its prediction, its own (widened) error included."""
+    spread = math.hypot(row["model_sigma_ln"], row["size_sigma_ln"], excess * row["observed_sigma_ln"])
     away = math.log(row["observed"] / row["predicted"])
     return away <= NINETY * spread if row["at_least"] else abs(away) <= NINETY * spread
 
@@ -89,7 +89,8 @@ def _bars(record: dict[str, Any]) -> list[str]:
     before = _avalanches(record["before"])
     left = record["left_out"]
     both = [*left, *record.get("predicted", [])]
-    count = sum(map(inside, both))
+    excess = record["calibration"]["excess"]
+    count = sum(inside(row, excess) for row in both)
     error = math.sqrt(count * (len(both) - count) / len(both) ** 3) if both else math.nan
     rates = [max(m / o, o / m) if m > 0 else math.inf for _, o, m in transfer_rates(fitted)]
     widths = [
@@ -199,7 +200,7 @@ def _lifetimes(fitted: Sequence[dict[str, Any]]) -> list[str]:
 
 def _left_out(record: dict[str, Any]) -> list[str]:
     rows = [*record["left_out"], *record.get("predicted", [])]
-    missed = [f"{row['system']} ({row['what']})" for row in rows if not inside(row)]
+    missed = [f"{row['system']} ({row['what']})" for row in rows if not inside(row, record["calibration"]["excess"])]
     return [f"Outside their 90 % interval when not fitted: {', '.join(missed) or 'none'}.", ""]
 
 

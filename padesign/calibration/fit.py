@@ -70,7 +70,7 @@ def fit(
 
     keep = [~forward.at_least for forward in forwards]
     observed = np.concatenate([one.ln_observed[k] for one, k in zip(forwards, keep, strict=True)])
-    evaluations, converged, excess = 0, False, 1.0
+    evaluations, converged, excess, used = 0, False, 1.0, 1.0
     for _ in range(rounds):
         errors = np.concatenate(
             [
