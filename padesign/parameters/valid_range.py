@@ -35,7 +35,8 @@ class ValidRange:
                 found.append(f"{ion} from {low:g} to {high:g} mol% and not {', '.join(f'{x:.3g}' for x in odd)}")
         low, high = self.temperature_K
         if not low - 1.0 <= temperature_K <= high + 1.0:
-            found.append(f"{low:g} to {high:g} K and not {temperature_K:g} K" if low < high else f"{low:g} K alone")
+            fitted = f"{low:g} to {high:g} K" if low < high else f"{low:g} K"
+            found.append(f"{fitted} and not {temperature_K:g} K")
         far = [w for w in wavelengths_nm if all(abs(w - line) > LASER_nm for line in self.pump_nm)]
         if far:
             lines = ", ".join(f"{line:g}" for line in self.pump_nm)

@@ -10,10 +10,12 @@ import pytest
 from padesign.calibration.fit import fit
 from padesign.calibration.problem import Calibration, load_calibration
 from padesign.calibration.write import set_document, write_set
+from padesign.cli.definitions import range_notes
 from padesign.config import RunFileError
 from padesign.errors import InputError
 from padesign.parameters import load_parameter_set
 from padesign.parameters.valid_range import ValidRange
+from padesign.particle.layers import Layer, Particle
 
 OBSERVATIONS = Path(__file__).parents[2] / "experiments" / "published" / "tm_lifetimes.yaml"
 FILE = """\
@@ -96,3 +98,15 @@ def test_a_wrong_calibration_file_is_told_with_its_line(tmp_path: Path) -> None:
     path.write_text(FILE.format(observations=OBSERVATIONS).replace("transfer.scale", "transfer.scal"))
     with pytest.raises(InputError, match=r"transfer\.scale"):
         load_calibration(path)
+
+
+def test_a_particle_outside_the_range_of_its_set_is_flagged(problem: Calibration, tmp_path: Path) -> None:
+    nothing = fit(problem.used, problem.fitted.prior_sigma_ln(), max_evaluations=1, rounds=1)
+    write_set(set_document(problem.file, problem.fitted, nothing, problem.used, "beta-NaYF4"), tmp_path / "made.yaml")
+    made = load_parameter_set(tmp_path / "made.yaml")
+    inside = Particle((Layer("core", "beta-NaYF4", 8.5, {"Tm": 4.0}), Layer("shell", "beta-NaYF4", 5.0, {})))
+    outside = Particle((Layer("core", "beta-NaYF4", 8.5, {"Tm": 8.0, "Yb": 2.0}),))
+    assert range_notes([made], inside, 295.0, [1064.0]) == []
+    (line,) = range_notes([made], outside, 77.0, [852.0])
+    assert all(said in line for said in (made.name, "8", "Yb", "77 K", "852 nm"))
+    assert range_notes([problem.fitted.base], outside, 77.0, [852.0]) == []
