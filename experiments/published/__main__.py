@@ -1,7 +1,8 @@
 """One set of parameters against all published nanoscale avalanches: `python -m experiments.published`.
 
 Fits (`calibration.yaml`), predicts every system with the one set, predicts each fitted system again from a fit without
-it, and computes the trends. Writes the set, experiments/results/published.json, its figure and docs/evidence.md.
+it, and computes the trends. Writes the set, experiments/results/published.json, its figure and docs/evidence.md;
+`--page` writes the page again from the record.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +19,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments.published.page import write_page
+from experiments.published import page
 from padesign.calibration.avalanche import AvalancheForward
 from padesign.calibration.fit import Posterior, fit, spread_ln
 from padesign.calibration.forward import AbstractForward, Fitted, make_forward
@@ -41,13 +43,13 @@ CONTENT, SHELL, CORE = (
     "particle.layers.core.diameter_nm",
 )
 TRENDS: dict[str, tuple[str, list[tuple[str, list[str]]]]] = {
-    "Tm content (mol%)": (LEE, [(f"{x:g}", [f"{CONTENT}={x}"]) for x in (1, 2, 4, 8, 15, 20, 50, 100)]),
-    "inert shell (nm)": (LEE, [(f"{x:g}", [f"{SHELL}={x}"]) for x in (1, 2, 3, 5.6, 10)]),
-    "core diameter at a 3 nm shell (nm)": (
+    page.CONTENT: (LEE, [(f"{x:g}", [f"{CONTENT}={x}"]) for x in (1, 2, 4, 8, 15, 20, 50, 100)]),
+    page.SHELL: (LEE, [(f"{x:g}", [f"{SHELL}={x}"]) for x in (1, 2, 3, 5.6, 10)]),
+    page.CORE: (
         LEE,
         [(f"{x:g}", [f"{CORE}={x}", f"{SHELL}=3"]) for x in (10, 17, 50, 200)],
     ),
-    "temperature of Yb/Pr (K)": (
+    page.WARM: (
         f"{SYSTEMS}/korczak2023_plus175C.yaml",
         [(f"{x:g}", [f"temperature_K={x}"]) for x in (98, 200, 295, 370, 448)],
     ),
@@ -55,14 +57,17 @@ TRENDS: dict[str, tuple[str, list[tuple[str, list[str]]]]] = {
 
 
 def main() -> None:
-    began = time.perf_counter()
+    if sys.argv[1:] == ["--page"]:
+        page.write_page(json.loads(RECORD.read_text(encoding="utf-8")), ROOT)
+        return
+    began, made_on = time.perf_counter(), commit()
     problem = load_calibration(HERE / "calibration.yaml")
     prior = problem.fitted.prior_sigma_ln()
     posterior = fit(problem.used, prior, told=say)
     host = problem.fitted.base.host
     document = set_document(problem.file, problem.fitted, posterior, problem.used, host)
     write_set(document, PARAMETER_SETS / f"{problem.file.name}.yaml")
-    record: dict[str, Any] = {"calibration": calibration_record(problem, posterior), "commit": commit()}
+    record: dict[str, Any] = {"calibration": calibration_record(problem, posterior), "commit": made_on}
     nothing = np.zeros_like(posterior.theta)
     record["before"] = [row for one in problem.used for row in told(one, nothing, np.diag(prior**2))]
     record["left_out"] = []
@@ -125,13 +130,6 @@ def trends(fitted: Fitted, posterior: Posterior) -> list[dict[str, Any]]:
             one = AvalancheForward(_observation(path), fitted, ROOT, overrides)
             rows.append({"trend": name, "at": label} | threshold_and_S(one, posterior))
             say(f"{name} {label}: {rows[-1]['threshold']:.3g} {rows[-1]['S']:.3g}")
-    for name, paths in {
-        "852 nm: Pr alone, then Tm through Yb": ("liang2022_core", "liang2022_mpa_tm"),
-        "1064 nm: Tm alone, tandem, relay": ("lee2021_tm8", "zhan2023_tandem", "zhan2024_relay"),
-    }.items():
-        for system in paths:
-            one = AvalancheForward(_observation(f"{SYSTEMS}/{system}.yaml"), fitted, ROOT)
-            rows.append({"trend": name, "at": system} | threshold_and_S(one, posterior))
     return rows
 
 
@@ -156,7 +154,7 @@ def save(record: dict[str, Any], began: float) -> None:
     """What is there so far, as JSON, and the page made of it."""
     record["minutes"] = (time.perf_counter() - began) / 60.0
     RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    write_page(record, ROOT)
+    page.write_page(record, ROOT)
 
 
 def commit() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,14 +17,57 @@ PARTS, WANTED = 4, 0.7
 REASONS = {
     "lee2021_tm8": "the excited-state cross-section follows the 3H4 lifetime and stays below the published fits",
     "liu2024_nay": "sizes not stated; another laboratory has 26 at 8 %, and S hardly depends on content here",
-    "zhan2023_tandem": "an unprotected emitter shell of unknown thickness: losses at the surface",
-    "zhan2024_relay": "four layers' sizes and contents not stated",
     "liang2022_core": "composition taken from another work, shell not stated",
-    "liang2022_mpa_tm": "emitters and the Yb beside them lie at the surface in a shell of unknown thickness",
     "korczak2023_minus175C": "sizes not stated; far from room temperature the sidebands follow an assumed law",
     "korczak2023_plus175C": "sizes not stated; far from room temperature the sidebands follow an assumed law",
 }
 """Why a fitted system is missed, where it is."""
+
+
+class Sign(NamedTuple):
+    """A reported trend: the ratio of one number between two points, and the range that counts as its order."""
+
+    label: str
+    reported: str
+    what: str
+    trend: str
+    numerator: str
+    denominator: str
+    low: float
+    high: float
+
+
+CONTENT, SHELL, CORE, WARM = (
+    "Tm content (mol%)",
+    "inert shell (nm)",
+    "core diameter at a 3 nm shell (nm)",
+    "temperature of Yb/Pr (K)",
+)
+SYSTEMS = "systems of the table"
+_LOSSES = "higher threshold: losses of 3F4 grow fivefold (Lee et al. 2021)"
+_PR, _MPA, _LEE = "liang2022_core", "liang2022_mpa_tm", "lee2021_tm8"
+SIGNS = (
+    Sign("Tm 1 to 8 %", "no avalanche at 1 to 1.5 %, S = 26 at 8 %", "S", CONTENT, "8", "1", 3.0, 60.0),
+    Sign("Tm 8 to 100 %", _LOSSES, "threshold", CONTENT, "100", "8", 1.2, 50.0),
+    Sign("shell 5.6 to 2 nm", "higher threshold (Kwock et al.)", "threshold", SHELL, "2", "5.6", 1.2, 50.0),
+    Sign("core 17 to 200 nm", "S above 12 to 8.9 and 5.9 (Dudek et al. 2022)", "S", CORE, "200", "17", 0.3, 0.9),
+    Sign("Yb/Pr 98 to 448 K", "100 to 700 kW/cm² (Korczak et al. 2023)", "threshold", WARM, "448", "98", 3.5, 14.0),
+    Sign("cascade to Tm", "S 46 over 26 (Liang et al. 2022)", "S", SYSTEMS, _MPA, _PR, 1.15, 2.7),
+    Sign("cascade to Tm", "120 over 60 kW/cm² (Liang et al. 2022)", "threshold", SYSTEMS, _MPA, _PR, 1.2, 4.0),
+    Sign("tandem over single", "S 41 over 26", "S", SYSTEMS, "zhan2023_tandem", _LEE, 1.15, 2.4),
+    Sign("relay over single", "S 60 over 26", "S", SYSTEMS, "zhan2024_relay", _LEE, 1.15, 3.5),
+    Sign("NaLuF4 over NaYF4", "S 156 over 41 (Liu et al. 2024)", "S", SYSTEMS, "liu2024_nalu", "liu2024_nay", 1.9, 7.6),
+)
+"""The range of an order is about half to twice the reported ratio, or a change of a fifth where none is printed."""
+
+
+FIRST_FIT = [
+    "This is the second fit. A first one without the line strengths of Tm and Pr (Omega 2, 4, 6), and with the tandem,",
+    "the relay and the cascade among the fitted systems, had chi² 103 of 35 observations, 1 of 7 thresholds within a",
+    "factor 2 and 4 of 6 S within 35 %. Those three have emitters in a shell of unknown thickness at the surface, on",
+    "which their thresholds depend strongly; they are predicted now and count in every bar below.",
+    "",
+]
 
 
 def write_page(record: dict[str, Any], root: Path) -> None:
@@ -42,13 +85,14 @@ def write_page(record: dict[str, Any], root: Path) -> None:
         "assumed spread",
         "(`experiments/published/*.yaml`). Uncalibrated numbers are in [systems.md](systems.md).",
         "",
+        *FIRST_FIT,
     ]
     if record.get("fitted"):
         parts += _bars(record) + _systems(record) + _lifetimes(fitted) + _left_out(record)
         _figure([*fitted, *record.get("predicted", [])], root / FIGURE)
         parts += ["", f"![Predicted against reported](../{FIGURE})", ""]
     if record.get("trends"):
-        parts += _trends(record["trends"])
+        parts += _trends(record["trends"]) + _signs(record)
     parts += _parameters(record["calibration"])
     (root / "docs" / "evidence.md").write_text("\n".join(parts) + "\n", encoding="utf-8")
 
@@ -202,6 +246,30 @@ def _left_out(record: dict[str, Any]) -> list[str]:
     rows = [*record["left_out"], *record.get("predicted", [])]
     missed = [f"{row['system']} ({row['what']})" for row in rows if not inside(row, record["calibration"]["excess"])]
     return [f"Outside their 90 % interval when not fitted: {', '.join(missed) or 'none'}.", ""]
+
+
+def _signs(record: dict[str, Any]) -> list[str]:
+    """What is reported of each trend beside the ratio that the model gives."""
+    at = {(row["trend"], row["at"], what): row[what] for row in record["trends"] for what in ("threshold", "S")}
+    for row in [*record["fitted"], *record.get("predicted", [])]:
+        at[SYSTEMS, row["system"], row["what"]] = row["predicted"]
+    nothing = math.nan
+    values = [
+        (
+            sign,
+            at.get((sign.trend, sign.numerator, sign.what), nothing)
+            / at.get((sign.trend, sign.denominator, sign.what), nothing),
+        )
+        for sign in SIGNS
+    ]
+    parts = ["Signs and orders; a trend counts as met when its ratio lies in the stated range:", ""]
+    parts += _head("trend", "reported", "ratio of", "model", "range", "met")
+    for sign, value in values:
+        said = "not computed" if math.isnan(value) else f"{value:.2f}"
+        reach = f"{sign.low:g} to {sign.high:g}"
+        met = _yes(sign.low <= value <= sign.high)
+        parts.append(_line(sign.label, sign.reported, sign.what, said, reach, met))
+    return [*parts, ""]
 
 
 def _trends(rows: Sequence[dict[str, Any]]) -> list[str]:
