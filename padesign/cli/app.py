@@ -338,6 +338,19 @@ def crate(
 
 @app.command()
 @guarded
+def calibrate(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A calibration file (YAML).")],
+    out: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Where to write the new set.")] = None,
+    json: Json = False,
+) -> int:
+    """Fit shared parameters to published observations; writes a new parameter set with its errors and its range."""
+    from padesign.cli.calibrate import calibrate
+
+    return calibrate(file, out, json)
+
+
+@app.command()
+@guarded
 def schema() -> int:
     """Print the JSON Schema of run files."""
     from padesign.cli.console import emit_json

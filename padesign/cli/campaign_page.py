@@ -14,7 +14,7 @@ from padesign import __version__
 from padesign.cli.console import number, typed, unit_suffix
 from padesign.cli.definitions import PLANE_WAVE, assumptions, calibration_note, numbers_of
 from padesign.cli.designs import Row, columns, layers_text, particle_of
-from padesign.cli.page import FILES
+from padesign.cli.page import FILES, row_range_notes
 from padesign.config import RunFile
 from padesign.design.objective import AbstractObjective
 from padesign.parameters import ParameterSet
@@ -53,7 +53,7 @@ def campaign_page(
         "name": run.name,
         "notes": " ".join((run.notes or "").split()),
         "summary": _summary(result, rows, objective),
-        "warnings": [note] if (note := calibration_note(sets)) else [],
+        "warnings": [note for note in (calibration_note(sets), *row_range_notes(run, rows, sets)) if note],
         "cards": [_card(row, result, pictures, recipes) for row in rows if row.trial is not None],
         "comparison": {"header": header, "rows": cells, "text": [0, len(header) - 1]},
         "published": [f"{row.label}: {row.published['source']}" for row in rows if row.published],

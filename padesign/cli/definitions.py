@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,6 +10,7 @@ from padesign.config import RunFile
 from padesign.parameters import Entry, ParameterSet, load_parameter_set
 from padesign.parameters.keys import ENERGY_SUFFIX, GLOBAL_KEYS
 from padesign.particle.layers import Particle
+from padesign.spectroscopy.tables import INERT_IONS
 
 S = (
     "largest local slope d ln(emission) / d ln(irradiance) on an upward sweep inside the power window, exact and not "
@@ -98,6 +99,24 @@ def calibration_note(sets: Iterable[ParameterSet]) -> str:
     if not raw:
         return ""
     return f"{', '.join(raw)}: NOT calibrated against measurements. Trust comparisons between designs, not the numbers."
+
+
+def range_notes(
+    sets: Iterable[ParameterSet], particle: Particle, temperature_K: float, wavelengths_nm: Sequence[float]
+) -> list[str]:
+    """One line for every fitted set that is asked about something outside the range it was fitted in."""
+    lines = []
+    for one in sets:
+        if one.valid_for is None:
+            continue
+        shares: dict[str, list[float]] = {}
+        for layer in particle.layers:
+            for ion, share in layer.dopants_mol_percent.items():
+                if layer.host == one.host and ion not in INERT_IONS:
+                    shares.setdefault(ion, []).append(share)
+        if outside := one.valid_for.outside(shares, temperature_K, wavelengths_nm):
+            lines.append(f"{one.name} is extrapolated: it was fitted with {'; '.join(outside)}.")
+    return lines
 
 
 def assumptions(particle: Particle, sets: Iterable[ParameterSet], temperature_K: float) -> list[str]:

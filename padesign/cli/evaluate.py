@@ -10,7 +10,7 @@ from typing import Any
 from padesign.cli import definitions
 from padesign.cli.caveats import inert_line, level_lines, near_surface
 from padesign.cli.console import clean, emit, emit_json, number, say, shown, table
-from padesign.cli.definitions import calibration_note, hosts_of, set_line, sets_of
+from padesign.cli.definitions import calibration_note, hosts_of, range_notes, set_line, sets_of
 from padesign.cli.designs import layers_text
 from padesign.cli.fixed import demand_fixed
 from padesign.cli.guard import NOTHING_FOUND, placed
@@ -64,7 +64,9 @@ def simulate(loaded: LoadedRun) -> tuple[Evaluation, list[ParameterSet]]:
             solution = solve_space(space, scene, chosen)
             labels = run.emission
             result = evaluate_solution(solution, labels, window)
-            return replace(result, notes=(*result.notes, *_grid_notes(space, scene, chosen, result))), sets
+            beams = [space.wavelengths_nm[0], *(beam.wavelength_nm for beam in run.excitation.also)]
+            far = range_notes(sets, build_particle(run), run.temperature_K, beams)
+            return replace(result, notes=(*result.notes, *far, *_grid_notes(space, scene, chosen, result))), sets
         return evaluate_solution(solution, labels, window), sets
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from padesign import __version__
-from padesign.cli.definitions import PLANE_WAVE, assumptions, calibration_note
+from padesign.cli.definitions import PLANE_WAVE, assumptions, calibration_note, range_notes
 from padesign.cli.designs import Row, columns
 from padesign.config import RunFile
 from padesign.design.objective import AbstractObjective
@@ -56,9 +56,8 @@ def report_page(
         PLANE_WAVE.capitalize() + ".",
         "",
     ]
-    note = calibration_note(sets)
-    if note:
-        parts += [f"**{note}**", ""]
+    for note in [calibration_note(sets), *row_range_notes(run, rows, sets)]:
+        parts += [f"**{note}**", ""] if note else []
     parts += [f"* {_safe(row.label)}: {_safe(str(row.published['source']))}" for row in rows if row.published]
     parts += ["", "## Figures", ""]
     order = ("figures/power", "figures/design", "figures/reference", "figures/history")
@@ -77,6 +76,17 @@ def report_page(
     parts += ["", "## Files", "", *(f"* `{name}`: {what}" for name, what in FILES.items()), ""]
     parts += [f"padesign {__version__}", ""]
     return "\n".join(parts)
+
+
+def row_range_notes(run: RunFile, rows: Sequence[Row], sets: Sequence[ParameterSet]) -> list[str]:
+    """Which rows ask a fitted set about something outside its range, one line each."""
+    lines = []
+    for row in rows:
+        wavelength_nm = row.candidate.design.get("wavelength_nm")
+        beams = [beam.wavelength_nm for beam in run.excitation.also]
+        beams += [float(wavelength_nm)] if wavelength_nm is not None else []
+        lines += [f"{row.label}: {line}" for line in range_notes(sets, row.particle, run.temperature_K, beams)]
+    return lines
 
 
 def _table(header: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:

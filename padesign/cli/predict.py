@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from padesign.cli.definitions import PLANE_WAVE, assumptions, numbers_of, sets_of
+from padesign.cli.definitions import PLANE_WAVE, assumptions, numbers_of, range_notes, sets_of
 from padesign.cli.recipe_page import recipe_page
 from padesign.config import RunFile
 from padesign.design.objective import AbstractObjective
@@ -28,7 +28,9 @@ def prediction(
 ) -> Prediction:
     """Numbers, definitions and the parameters they rest on. `objective` names the number `candidate.value`."""
     sets = sets_of(run, [layer.host for layer in particle.layers])
-    notes = [*candidate.notes, PLANE_WAVE]
+    wavelength_nm, temperature_K = float(candidate.design["wavelength_nm"]), float(candidate.design["temperature_K"])
+    beams = [wavelength_nm, *(beam.wavelength_nm for beam in run.excitation.also)]
+    notes = [*candidate.notes, *range_notes(sets, particle, temperature_K, beams), PLANE_WAVE]
     if blind_to:
         notes.append(f"The objective is blind to: {blind_to}.")
     return Prediction(
@@ -39,9 +41,9 @@ def prediction(
         parameter_set=", ".join(one.name for one in sets),
         digest=", ".join(one.digest for one in sets),
         calibrated=all(one.calibrated for one in sets),
-        excitation_wavelengths_nm=(float(candidate.design["wavelength_nm"]),),
+        excitation_wavelengths_nm=(wavelength_nm,),
         numbers=numbers_of(candidate.metrics),
-        assumptions=assumptions(particle, sets, float(candidate.design["temperature_K"])),
+        assumptions=assumptions(particle, sets, temperature_K),
         notes=notes,
     )
 

@@ -7,6 +7,7 @@ from padesign.config.check import require_objective as require_objective
 from padesign.config.load import LoadedRun as LoadedRun
 from padesign.config.load import RunFileError as RunFileError
 from padesign.config.load import json_schema as json_schema
+from padesign.config.load import load_checked as load_checked
 from padesign.config.load import load_run_file as load_run_file
 from padesign.config.load import load_run_text as load_run_text
 from padesign.config.load import resolve as resolve

@@ -51,8 +51,8 @@ _LIST = ("a list", "write it in brackets, [...], or one item a line behind `- `"
 _SHAPES = {"model_type": _MAPPING, "dict_type": _MAPPING, "tuple_type": _LIST}
 
 
-def explain(error: ValidationError, data: Any) -> list[Problem]:
-    """All problems of a validation error, with paths that exist in `data` (what the file said)."""
+def explain(error: ValidationError, data: Any, schema: type[BaseModel] = RunFile) -> list[Problem]:
+    """All problems of a validation error, with paths that exist in `data` (what the file said by its `schema`)."""
     found: list[Problem] = []
     item: Any
     for item in error.errors(include_url=False):
@@ -60,7 +60,7 @@ def explain(error: ValidationError, data: Any) -> list[Problem]:
         if item["type"] == "run_file":
             found += [Problem((*path, *sub), what, cure) for sub, what, cure in item["ctx"]["problems"]]
         else:
-            found.append(_sentence(item, path, data))
+            found.append(_sentence(item, path, data, schema))
     # a key under a wrong name is told once, not also as missing under its right name
     named = {(problem.path[:-1], problem.cure) for problem in found if problem.what.startswith(("unknown key", "`"))}
     missing = [one for one in found if one.what.startswith("has no `")]
@@ -86,14 +86,14 @@ def _holds(node: Any, part: str | int) -> bool:
     return part in (range(len(node)) if isinstance(node, list) else node if isinstance(node, dict) else ())
 
 
-def _sentence(item: Any, path: Path, data: Any) -> Problem:
+def _sentence(item: Any, path: Path, data: Any, schema: type[BaseModel]) -> Problem:
     kind, context, value = item["type"], item.get("ctx", {}), item.get("input")
     if kind == "missing":
         where = "" if len(path) < 2 else " here"
         key = item["loc"][-1]
         return Problem(path[:-1], f"has no `{key}`", f"add `{key}`{where}")
     if kind == "extra_forbidden":
-        what, cure = _unknown_key(str(item["loc"][-1]), path[:-1], data)
+        what, cure = _unknown_key(str(item["loc"][-1]), path[:-1], data, schema)
         return Problem(path, what, cure)
     if kind in _SHAPES or kind.endswith("_attributes_type"):
         shape, cure = _SHAPES.get(kind, _MAPPING)
@@ -101,11 +101,17 @@ def _sentence(item: Any, path: Path, data: Any) -> Problem:
     if kind == "literal_error":
         known = re.findall(r"'([^']*)'", context["expected"]) or [context["expected"]]
         if path == ("version",):
-            return Problem(path, f"must be 1, but is {show(value)}", "this padesign reads run files of version 1")
+            return Problem(path, f"must be 1, but is {show(value)}", "this padesign reads files of version 1")
         cure = suggest(value, known, "values") if isinstance(value, str) else f"known values: {', '.join(known)}"
         return Problem(path, f"must be one of {', '.join(known)}, but is {show(value)}", cure)
     if kind == "union_tag_not_found":
-        return Problem(path, "has no `kind`", f"add `kind: ...`; {suggest('', _objective_kinds(), 'kinds')}")
+        kinds = f"; {suggest('', _objective_kinds(), 'kinds')}" if schema is RunFile else ""
+        return Problem(path, "has no `kind`", f"add `kind: ...`{kinds}")
+    if kind == "union_tag_invalid" and schema is not RunFile:
+        known = re.findall(r"'([^']*)'", context["expected_tags"])
+        return Problem(
+            (*path, "kind"), f'unknown kind "{context["tag"]}"', suggest(str(context["tag"]), known, "kinds")
+        )
     if kind == "union_tag_invalid":
         cure = suggest(str(context["tag"]), _objective_kinds(), "kinds")
         more = "for an objective of your own package write `kind: custom` and `name: ...`"
@@ -119,8 +125,8 @@ def _objective_kinds() -> list[str]:
     return [typing.get_args(model.model_fields["kind"].annotation)[0] for model in models]
 
 
-def _unknown_key(key: str, parent: Path, data: Any) -> tuple[str, str]:
-    known = _known_keys(parent, data)
+def _unknown_key(key: str, parent: Path, data: Any, schema: type[BaseModel]) -> tuple[str, str]:
+    known = _known_keys(parent, data, schema)
     what = f"unknown key `{key}`"
     for name in known:
         stem, unit = _split_unit(name)
@@ -146,9 +152,9 @@ def _split_unit(name: str) -> tuple[str, str]:
     return name, ""
 
 
-def _known_keys(parent: Path, data: Any) -> list[str]:
+def _known_keys(parent: Path, data: Any, schema: type[BaseModel]) -> list[str]:
     """Every key that may stand at a path of the file."""
-    candidates: list[Any] = [RunFile]
+    candidates: list[Any] = [schema]
     for part in parent:
         candidates = [child for one in candidates for child in _children(one, part)]
     node = data

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from padesign.config.explain import explain
 from padesign.config.quantity import Path, Problem, show
@@ -16,6 +16,7 @@ from padesign.config.values import suggest
 from padesign.config.yaml_text import MAX_BYTES, YamlFault, read_yaml
 from padesign.errors import InputError
 
+Model = TypeVar("Model", bound=BaseModel)
 SHOWN = 10
 
 
@@ -65,12 +66,25 @@ def load_run_file(path: str | FilePath, overrides: Sequence[str] = ()) -> Loaded
 
     **Raises:** `RunFileError` (an `InputError`) with every problem found.
     """
-    text = _text_of(FilePath(path))
+    text = text_of(FilePath(path))
     return load_run_text(text, str(path), overrides)
 
 
 def load_run_text(text: str, file: str = "run file", overrides: Sequence[str] = ()) -> LoadedRun:
     """As `load_run_file`, for text that was read already; `file` is what messages call it."""
+    run, lines, applied = read_checked(text, file, RunFile, overrides)
+    return LoadedRun(run, text, file, lines, applied)
+
+
+def load_checked(path: str | FilePath, schema: type[Model]) -> Model:
+    """Any other file by its closed schema; raises as `load_run_file` does."""
+    return read_checked(text_of(FilePath(path)), str(path), schema)[0]
+
+
+def read_checked(
+    text: str, file: str, schema: type[Model], overrides: Sequence[str] = ()
+) -> tuple[Model, Mapping[Path, int], Mapping[Path, str]]:
+    """Text by its closed schema, the line of every key, and what an override wrote."""
     try:
         data, lines, faults = read_yaml(text)
     except YamlFault as fault:
@@ -83,14 +97,14 @@ def load_run_text(text: str, file: str = "run file", overrides: Sequence[str] = 
         raise RunFileError([InputError(what, cure="begin with `version: 1`", file=file, line=1)])
     problems = [_fault(fault, file) for fault in faults]
     applied = _apply(overrides, data, problems)
-    run: RunFile | None = None
+    checked: Model | None = None
     try:
-        run = RunFile.model_validate(data)
+        checked = schema.model_validate(data)
     except ValidationError as error:
-        problems += [_placed(problem, file, lines, applied) for problem in explain(error, data)]
-    if problems or run is None:
+        problems += [_placed(problem, file, lines, applied) for problem in explain(error, data, schema)]
+    if problems or checked is None:
         raise RunFileError(sorted(problems, key=lambda problem: problem.line or 0))
-    return LoadedRun(run, text, file, lines, applied)
+    return checked, lines, applied
 
 
 def resolve(run: RunFile) -> dict[str, Any]:
@@ -105,7 +119,9 @@ def json_schema() -> dict[str, Any]:
 
 
 # -------------------------------------------------------------------------------------------------------------- reading
-def _text_of(path: FilePath) -> str:
+def text_of(path: FilePath) -> str:
+    """A file as text; raises `RunFileError` for what cannot be one."""
+
     def fail(what: str, cure: str, line: int | None = None) -> RunFileError:
         return RunFileError([InputError(what, cure=cure, file=str(path), line=line)])
 

@@ -24,10 +24,11 @@ from ruamel.yaml.error import YAMLError
 from padesign.errors import InputError
 from padesign.parameters.keys import energy_key, split_level, surface_key
 from padesign.parameters.sets import Entry, ParameterSet
+from padesign.parameters.valid_range import ValidRange
 
 PARAMETER_SETS = Path(__file__).parents[1] / "data" / "parameter_sets"
 _FIELDS = {"name", "host", "description", "calibrated", "validity", "default_for_host", "references", "entries"}
-_OPTIONAL = {"level_energies", "surface_lands_in", "based_on"}
+_OPTIONAL = {"level_energies", "surface_lands_in", "based_on", "valid_for"}
 _BASE_FIELDS = {"set", "reason", "widen"}
 _BASE_OPTIONAL = {"only", "published"}
 
@@ -117,9 +118,22 @@ def _read_set(document: Mapping[str, Any], file: str) -> ParameterSet:
             validity=" ".join(str(document["validity"]).split()),
             entries=entries,
             surface_lands_in=lands_in,
+            valid_for=_valid_for(document.get("valid_for")),
         )
     except InputError as error:
         raise InputError(error.what, cure=error.cure, path=error.path, file=error.file or file) from error
+
+
+def _valid_for(row: Any) -> ValidRange | None:
+    if row is None:
+        return None
+    try:
+        ions = {str(ion): (float(low), float(high)) for ion, (low, high) in row["ions_mol_percent"].items()}
+        low, high = map(float, row["temperature_K"])
+        return ValidRange(ions, (low, high), tuple(map(float, row["pump_nm"])))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        what = "must give ions_mol_percent {ion: [low, high]}, temperature_K [low, high] and pump_nm [...]"
+        raise InputError(what, path=("valid_for",)) from error
 
 
 def _bases(document: Mapping[str, Any]) -> list[Any]:

@@ -22,6 +22,7 @@ from padesign.parameters.keys import (
     surface_key,
     unit_of,
 )
+from padesign.parameters.valid_range import ValidRange
 
 
 @final
@@ -45,7 +46,8 @@ class ParameterSet:
     """All numbers of a model of one host, each with uncertainty and source.
 
     `levels` maps an ion to its level ids, ascending in energy; `surface_lands_in` maps `Tm:3H4` to the id of the
-    level of the same ion in which a surface loss ends. `validity` says where the set was compared with measurement.
+    level of the same ion in which a surface loss ends. `validity` says where the set was compared with measurement,
+    `valid_for` the same as numbers, where it was fitted.
     Building one checks names, units and completeness and raises `InputError`.
     """
 
@@ -56,6 +58,7 @@ class ParameterSet:
     validity: str
     entries: Mapping[str, Entry]
     surface_lands_in: Mapping[str, str]
+    valid_for: ValidRange | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "entries", MappingProxyType(dict(self.entries)))
@@ -114,12 +117,12 @@ class ParameterSet:
             "validity": self.validity,
             "entries": {key: asdict(entry) for key, entry in self.entries.items()},
             "surface_lands_in": dict(self.surface_lands_in),
-        }
+        } | ({} if self.valid_for is None else {"valid_for": asdict(self.valid_for)})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def __reduce__(self) -> tuple[object, ...]:
         text = (self.name, self.host, self.description, self.calibrated, self.validity)
-        return ParameterSet, (*text, dict(self.entries), dict(self.surface_lands_in))
+        return ParameterSet, (*text, dict(self.entries), dict(self.surface_lands_in), self.valid_for)
 
     def surface_levels(self, ion: str) -> dict[str, tuple[float, str]]:
         """Level id -> (loss constant in nm^4 s^-1, level it ends in) for one ion."""

@@ -1,0 +1,1 @@
+"""One set of physical parameters against the published avalanches."""

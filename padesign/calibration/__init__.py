@@ -1,0 +1,1 @@
+"""Fits the shared parameters of a set to published observations and says what these determine."""

@@ -1,0 +1,90 @@
+"""What the model says of an observation, with exact derivatives in the fitted parameters and in unstated sizes."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from padesign.calibration.schema import Avalanche, CrossSection, Lifetimes
+from padesign.parameters import ParameterSet
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Logarithms of predictions (n,), their derivatives `by_parameter` (n, parameters) and `by_size` (n, sizes).
+
+    Sizes are those that the source leaves open. `flags` say what a number means where it is not what was asked for.
+    """
+
+    ln: np.ndarray
+    by_parameter: np.ndarray
+    by_size: np.ndarray
+    flags: tuple[str, ...] = ()
+
+
+class AbstractForward(ABC):
+    """One observation beside its model: (n,) values with names, errors of their logarithms, and the prediction."""
+
+    def __init__(self, name: str, source: str, use: str) -> None:
+        self.name, self.source, self.use = name, source, use
+        self.labels: tuple[str, ...] = ()
+        self.units: tuple[str, ...] = ()
+        self.ln_observed = np.zeros(0)
+        self.sigma_ln = np.zeros(0)
+        self.at_least = np.zeros(0, dtype=bool)
+        self.size_sigma_ln = np.zeros(0)
+
+    @abstractmethod
+    def predict(self, theta: np.ndarray) -> Outcome:
+        """Prediction for parameters whose values are those of the base set times exp(theta)."""
+
+    @abstractmethod
+    def covers(self) -> dict[str, Any]:
+        """Ions with mol%, temperature and lasers of this observation, for the range of the fitted set."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The names of the fitted parameters and the set they start from."""
+
+    base: ParameterSet
+    keys: tuple[str, ...]
+
+    def prior_sigma_ln(self) -> np.ndarray:
+        """Spread of every logarithm: that of a lognormal with the mean and sigma of the base set."""
+        entries = [self.base.entries[key] for key in self.keys]
+        return np.array([math.sqrt(math.log1p((one.sigma / one.value) ** 2)) for one in entries])
+
+    def carried(self, other: ParameterSet) -> np.ndarray:
+        """Which parameters another host has taken over from the base set: those follow the fit (keys,)."""
+        same = [key in other.entries and other.entries[key].value == self.base.entries[key].value for key in self.keys]
+        return np.asarray(same, dtype=float)
+
+    def values(self, sets: Sequence[ParameterSet]) -> tuple[tuple[dict[str, Any], ...], np.ndarray]:
+        """Values of every set, and which follow the fit (sets, keys)."""
+        return tuple(one.values for one in sets), np.stack([self.carried(one) for one in sets])
+
+
+def fitted_values(values: dict[str, Any], keys: tuple[str, ...], theta: jax.Array) -> dict[str, Any]:
+    """The values with exp(theta) on every fitted one that the set has."""
+    return values | {key: values[key] * jax.numpy.exp(theta[k]) for k, key in enumerate(keys) if key in values}
+
+
+def make_forward(observation: Lifetimes | CrossSection | Avalanche, fitted: Fitted, folder: Path) -> AbstractForward:
+    """The forward model of an observation, by its kind."""
+    from padesign.calibration.avalanche import AvalancheForward
+    from padesign.calibration.cross_section import CrossSectionForward
+    from padesign.calibration.lifetime import LifetimeForward
+
+    if isinstance(observation, Lifetimes):
+        return LifetimeForward(observation, fitted)
+    if isinstance(observation, CrossSection):
+        return CrossSectionForward(observation, fitted)
+    return AvalancheForward(observation, fitted, folder)

@@ -1,0 +1,93 @@
+"""Calibration files and observation files as closed schemas. An error `sigma_ln` is one standard deviation of a log."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from padesign.config.quantity import Quantity
+from padesign.config.values import Closed, FileSafe, Ion, MolPercent, Temperature, Text, Wavelength
+
+SigmaLn = Annotated[float, Quantity("", 1e-3, 10.0)]
+Positive = Annotated[float, Quantity("", 1e-40, 1e40)]
+Fit = Literal["fit", "predict"]
+
+
+class Lifetimes(Closed):
+    """How long a level lasts in the bulk at weak excitation, by concentration: 1 / (its losses and its transfer).
+
+    With random sites this is the integral of a normalised decay, which is what the law of transfer gives.
+    """
+
+    kind: Literal["lifetime"]
+    label: FileSafe
+    source: Text
+    note: Text | None = None
+    ion: Ion
+    level: Text
+    temperature_K: Temperature = 295.0
+    mol_percent: tuple[MolPercent, ...]
+    lifetime_ms: tuple[Positive, ...]
+    sigma_ln: SigmaLn
+    use: Fit = "fit"
+
+
+class CrossSection(Closed):
+    """Absorption from one level at one wavelength, all lines above it together."""
+
+    kind: Literal["cross_section"]
+    label: FileSafe
+    source: Text
+    note: Text | None = None
+    ion: Ion
+    level: Text
+    wavelength_nm: Wavelength
+    temperature_K: Temperature = 295.0
+    cross_section_cm2: Positive
+    sigma_ln: SigmaLn
+    use: Fit = "fit"
+
+
+class Avalanche(Closed):
+    """Threshold and S (of the first band) that the run file of a system reports.
+
+    `unstated` names what the source does not give (`core.diameter_nm`, `shell.thickness_nm`, `core.Tm`) with the
+    standard deviation of its logarithm. A bound (`S_is: at_least`) is compared and never fitted.
+    """
+
+    kind: Literal["avalanche"]
+    run_file: Text
+    threshold_sigma_ln: SigmaLn = 0.35
+    S_sigma_ln: SigmaLn = 0.25
+    S_is: Literal["value", "at_least"] = "value"
+    unstated: dict[str, SigmaLn] = Field(default_factory=dict)
+    use: Fit = "fit"
+    reason: Text | None = None
+    """Why the model is known to miss it: what is lacking in the model or in the data."""
+
+
+Observation = Annotated[Lifetimes | CrossSection | Avalanche, Field(discriminator="kind")]
+
+
+class ObservationFile(Closed):
+    """Observations of one kind of material."""
+
+    version: Literal[1]
+    notes: Text | None = None
+    observations: tuple[Observation, ...]
+
+
+class CalibrationFile(Closed):
+    """What is fitted to what."""
+
+    version: Literal[1]
+    name: FileSafe
+    """Name of the new set; it begins with that of the host."""
+    base: Text
+    """The set whose values and uncertainties are the prior."""
+    fit: tuple[Text, ...]
+    """Names of positive parameters; each varies by a factor whose logarithm has the spread of the base set."""
+    observations: tuple[Text, ...]
+    """Observation files, relative to this file."""
+    description: Text

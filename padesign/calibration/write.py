@@ -1,0 +1,84 @@
+"""A fitted set as a file that run files can name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from padesign.calibration.fit import Posterior
+from padesign.calibration.forward import AbstractForward, Fitted
+from padesign.calibration.schema import CalibrationFile
+
+
+def fitted_range(forwards: Sequence[AbstractForward]) -> dict[str, Any]:
+    """Ions with lowest and highest mol%, temperatures and lasers of the observations, as `valid_for` says them."""
+    shares: dict[str, list[float]] = {}
+    temperatures: set[float] = set()
+    lasers: set[float] = set()
+    for forward in forwards:
+        covered = forward.covers()
+        for ion, found in covered["ions"].items():
+            shares.setdefault(ion, []).extend(found)
+        temperatures.update(covered["temperature_K"])
+        lasers.update(covered["pump_nm"])
+    return {
+        "ions_mol_percent": {ion: [min(found), max(found)] for ion, found in shares.items()},
+        "temperature_K": [min(temperatures), max(temperatures)],
+        "pump_nm": sorted(lasers),
+    }
+
+
+def set_document(
+    file: CalibrationFile, fitted: Fitted, posterior: Posterior, forwards: Sequence[AbstractForward], host: str
+) -> dict[str, Any]:
+    """The set as YAML data: fitted entries with their marginal spread, all others as in the base set."""
+    entries: dict[str, Any] = {}
+    spread = posterior.covariance.diagonal() ** 0.5
+    for k, key in enumerate(fitted.keys):
+        old = fitted.base.entries[key]
+        value = float(f"{old.value * math.exp(posterior.theta[k]):.6g}")
+        share = "not moved by the observations" if spread[k] > 0.9 * posterior.prior_sigma_ln[k] else "fitted"
+        entries[key] = {
+            "value": value,
+            "sigma": float(f"{value * math.sqrt(math.expm1(float(spread[k]) ** 2)):.3g}"),
+            "unit": old.unit,
+            "source": f"{share}: {old.value:g} times {math.exp(posterior.theta[k]):.3g}; before the fit: {old.source}",
+            "assumption": old.assumption and share != "fitted",
+        }
+    valid = fitted_range(forwards)
+    ions = ", ".join(f"{ion} {low:g} to {high:g} %" for ion, (low, high) in valid["ions_mol_percent"].items())
+    lasers = ", ".join(f"{nm:g}" for nm in valid["pump_nm"])
+    low, high = valid["temperature_K"]
+    return {
+        "name": file.name,
+        "host": host,
+        "default_for_host": False,
+        "calibrated": True,
+        "description": file.description,
+        "validity": (
+            f"Fitted to {posterior.n_observations} observations with chi^2 {posterior.chi_square:.0f}: {ions}; "
+            f"{low:g} to {high:g} K; {lasers} nm. Outside it is an extrapolation."
+        ),
+        "valid_for": valid,
+        "based_on": {
+            "set": file.base,
+            "reason": "not fitted",
+            "widen": 1,
+            "published": True,
+        },
+        "references": {},
+        "entries": entries,
+    }
+
+
+def write_set(document: dict[str, Any], path: Path) -> None:
+    """Write the set; the file is its own documentation."""
+    yaml = YAML()
+    yaml.width = 120
+    with path.open("w", encoding="utf-8") as stream:
+        stream.write("# Made by `padesign calibrate`; do not edit by hand.\n")
+        yaml.dump(document, stream)

@@ -1,0 +1,112 @@
+"""Fitting a parameter set: derivatives, recovery of known parameters, the written set and its range."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from padesign.calibration.fit import fit
+from padesign.calibration.problem import Calibration, load_calibration
+from padesign.calibration.write import set_document, write_set
+from padesign.cli.definitions import range_notes
+from padesign.config import RunFileError
+from padesign.errors import InputError
+from padesign.parameters import load_parameter_set
+from padesign.parameters.valid_range import ValidRange
+from padesign.particle.layers import Layer, Particle
+
+OBSERVATIONS = Path(__file__).parents[2] / "experiments" / "published" / "tm_lifetimes.yaml"
+FILE = """\
+version: 1
+name: beta-NaYF4_test
+base: beta-NaYF4_literature
+description: a test
+fit: [transfer.scale, Tm.radiative_scale, sideband.slope_cm]
+observations: [{observations}]
+"""
+
+
+@pytest.fixture(scope="module")
+def problem(tmp_path_factory: pytest.TempPathFactory) -> Calibration:
+    path = tmp_path_factory.mktemp("calibration") / "calibration.yaml"
+    path.write_text(FILE.format(observations=OBSERVATIONS))
+    return load_calibration(path)
+
+
+def test_derivatives_of_every_observation_are_differences(problem: Calibration) -> None:
+    theta, step = np.array([0.2, -0.3, 0.05]), 1e-5
+    for one in problem.used:
+        exact = one.predict(theta).by_parameter
+        for k, direction in enumerate(np.eye(3)):
+            up, down = one.predict(theta + step * direction), one.predict(theta - step * direction)
+            np.testing.assert_allclose(exact[:, k], (up.ln - down.ln) / (2 * step), rtol=1e-5, atol=1e-7)
+
+
+def test_a_fit_to_the_models_own_numbers_gives_back_the_parameters(problem: Calibration) -> None:
+    truth = np.array([-0.8, -0.5, 0.1])
+    kept = [(one, one.ln_observed, one.sigma_ln) for one in problem.used]
+    try:
+        for one in problem.used:
+            one.ln_observed, one.sigma_ln = one.predict(truth).ln, np.full(len(one.labels), 0.01)
+        found = fit(problem.used, problem.fitted.prior_sigma_ln())
+    finally:
+        for one, observed, sigma in kept:
+            one.ln_observed, one.sigma_ln = observed, sigma
+    assert found.converged
+    np.testing.assert_allclose(found.theta, truth, atol=0.02)
+    assert np.all(np.abs(found.theta - truth) < 4.0 * np.sqrt(np.diag(found.covariance)))
+    assert np.all(found.directions[0] > 1.0)
+
+
+def test_a_parameter_without_observations_keeps_its_prior(problem: Calibration) -> None:
+    lifetimes = [one for one in problem.used if one.name == "Tm_3H4_bulk"]
+    prior = problem.fitted.prior_sigma_ln()
+    found = fit(lifetimes, prior)
+    assert found.theta[2] == pytest.approx(0.0, abs=1e-9)
+    assert np.sqrt(found.covariance[2, 2]) == pytest.approx(prior[2])
+    assert np.sqrt(found.covariance[1, 1]) < prior[1]
+
+
+def test_a_written_set_is_the_base_with_the_fitted_values(problem: Calibration, tmp_path: Path) -> None:
+    found = fit(problem.used, problem.fitted.prior_sigma_ln())
+    document = set_document(problem.file, problem.fitted, found, problem.used, "beta-NaYF4")
+    write_set(document, tmp_path / "beta-NaYF4_test.yaml")
+    made, base = load_parameter_set(tmp_path / "beta-NaYF4_test.yaml"), problem.fitted.base
+    for k, key in enumerate(problem.fitted.keys):
+        assert made.entries[key].value == pytest.approx(base.entries[key].value * np.exp(found.theta[k]), rel=1e-5)
+    assert made.calibrated
+    assert made.entries["host.cation_density_nm3"].value == base.entries["host.cation_density_nm3"].value
+    assert made.surface_lands_in == base.surface_lands_in
+    assert made.valid_for is not None
+    assert made.valid_for.outside({"Tm": [3.0]}, 295.0, [1064.0]) == []
+    assert made.digest != base.digest
+
+
+def test_what_lies_outside_the_range_of_a_set_is_told_by_kind() -> None:
+    valid = ValidRange({"Tm": (0.1, 15.0)}, (295.0, 295.0), (1064.0,))
+    assert valid.outside({"Tm": [8.0, 15.0]}, 295.0, [1064.0]) == []
+    assert len(valid.outside({"Tm": [20.0], "Er": [2.0]}, 77.0, [1450.0])) == 4
+
+
+def test_a_wrong_calibration_file_is_told_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "calibration.yaml"
+    path.write_text(FILE.format(observations=OBSERVATIONS).replace("fit:", "fits:"))
+    with pytest.raises(RunFileError, match=r"calibration.yaml:5: .*fits"):
+        load_calibration(path)
+    path.write_text(FILE.format(observations=OBSERVATIONS).replace("transfer.scale", "transfer.scal"))
+    with pytest.raises(InputError, match=r"transfer\.scale"):
+        load_calibration(path)
+
+
+def test_a_particle_outside_the_range_of_its_set_is_flagged(problem: Calibration, tmp_path: Path) -> None:
+    nothing = fit(problem.used, problem.fitted.prior_sigma_ln(), max_evaluations=1, rounds=1)
+    write_set(set_document(problem.file, problem.fitted, nothing, problem.used, "beta-NaYF4"), tmp_path / "made.yaml")
+    made = load_parameter_set(tmp_path / "made.yaml")
+    inside = Particle((Layer("core", "beta-NaYF4", 8.5, {"Tm": 4.0}), Layer("shell", "beta-NaYF4", 5.0, {})))
+    outside = Particle((Layer("core", "beta-NaYF4", 8.5, {"Tm": 8.0, "Yb": 2.0}),))
+    assert range_notes([made], inside, 295.0, [1064.0]) == []
+    (line,) = range_notes([made], outside, 77.0, [852.0])
+    assert all(said in line for said in (made.name, "8", "Yb", "77 K", "852 nm"))
+    assert range_notes([problem.fitted.base], outside, 77.0, [852.0]) == []

@@ -1,0 +1,36 @@
+"""How a published number is judged."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from experiments.published.page import NINETY, hit, inside
+
+
+def row(what: str, observed: float, predicted: float, **more: Any) -> dict[str, Any]:
+    spreads = {"model_sigma_ln": 0.3, "size_sigma_ln": 0.0, "observed_sigma_ln": 0.4}
+    return {"what": what, "observed": observed, "predicted": predicted, "at_least": False, "flags": []} | spreads | more
+
+
+@pytest.mark.parametrize(("predicted", "met"), [(5.1, True), (4.9, False), (19.9, True), (20.1, False)])
+def test_a_threshold_is_met_within_a_factor_two(predicted: float, met: bool) -> None:
+    assert hit(row("threshold", 10.0, predicted)) is met
+    assert not hit(row("threshold", 10.0, predicted, flags=["no threshold"]))
+
+
+@pytest.mark.parametrize(("predicted", "met"), [(13.1, True), (12.9, False), (26.9, True), (27.1, False)])
+def test_an_S_is_met_within_35_percent_and_a_bound_from_above(predicted: float, met: bool) -> None:
+    assert hit(row("S", 20.0, predicted)) is met
+    assert hit(row("S", 12.0, 300.0, at_least=True))
+    assert not hit(row("S", 12.0, 11.9, at_least=True))
+
+
+def test_an_interval_adds_all_errors_in_square() -> None:
+    edge = math.exp(NINETY * 0.5)
+    assert inside(row("S", 20.0, 20.0 * edge * 0.999), 1.0)
+    assert not inside(row("S", 20.0, 20.0 * edge * 1.001), 1.0)
+    assert inside(row("S", 20.0, 20.0 * edge * 1.001), 1.1)
+    assert inside(row("S", 20.0, 2e4, at_least=True), 1.0)
