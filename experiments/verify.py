@@ -16,6 +16,7 @@ from experiments.verify_closed_forms import closed_forms
 from experiments.verify_networks import integrations, steady_states
 from experiments.verify_refinement import cells, powers
 from experiments.verify_rows import Row, table
+from experiments.verify_search import kills, speed
 
 GROUPS: dict[str, Callable[[], list[Row]]] = {
     "closed forms": closed_forms,
@@ -23,6 +24,8 @@ GROUPS: dict[str, Callable[[], list[Row]]] = {
     "powers": powers,
     "steady states": steady_states,
     "integrations": integrations,
+    "kills": kills,
+    "speed of a search": speed,
 }
 RESULTS = Path(__file__).parent / "results" / "verify.md"
 

@@ -8,11 +8,13 @@ from typing import ClassVar, final
 
 import equinox as eqx
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from padesign.design.objective import AbstractObjective, Verdict
 from padesign.errors import InputError
 from padesign.observables.solution import Solution
-from padesign.types import Scalar
+from padesign.observables.unsolved import Unsolved
+from padesign.types import Scalar, ScalarLike
 
 _SOFTNESS = 0.05
 """Of the logarithm of a value, near a limit."""
@@ -36,6 +38,8 @@ class Composite(AbstractObjective):
     """Sum over the weighted parts of weight x ln(value), minus for what shall be small; limits are constraints."""
 
     parts: tuple[Part, ...] = eqx.field(static=True)
+    front: bool = eqx.field(static=True, default=False)
+    preferences: Float[Array, " aims"] | None = None
 
     name: ClassVar[str] = "composite"
     unit: ClassVar[str] = "1"
@@ -58,19 +62,38 @@ class Composite(AbstractObjective):
         parts = options.get("parts")
         if not isinstance(parts, Sequence) or isinstance(parts, str):
             raise InputError("a composite objective needs parts", path=("objective", "parts"))
-        return cls(tuple(Part(**part) for part in parts))
+        return cls(tuple(Part(**part) for part in parts), bool(options.get("front", False)))
+
+    @property
+    def aims(self) -> Mapping[str, bool]:
+        return {part.label: part.objective.maximise for part in self.parts if part.weight > 0.0}
+
+    @property
+    def varies(self) -> bool:
+        return self.front
+
+    def preferring(self, preferences: Float[Array, " aims"]) -> Composite:
+        return Composite(self.parts, self.front, preferences)
 
     def loss(self, solution: Solution) -> Scalar:
         total = jnp.asarray(0.0)
         for part in self.parts:
             loss = part.objective.loss(solution)
-            total += part.weight * loss
+            total += self._weight(part) * loss
             if part.at_least is not None or part.at_most is not None:
                 verdict = part.objective.judge(solution)
                 usable = verdict.valid & (verdict.value > 0.0)
                 log_value = jnp.log(jnp.where(usable, verdict.value, 1.0))
                 total += jnp.where(usable, _penalty(log_value, part), _STEEPNESS * (1.0 + loss))
         return total
+
+    @property
+    def guesses(self) -> bool:  # type: ignore[override]
+        return all(part.objective.guesses for part in self.parts if part.weight > 0.0)
+
+    def guess(self, system: Unsolved) -> Scalar:
+        wanted = (part for part in self.parts if part.weight > 0.0)
+        return sum((self._weight(part) * part.objective.guess(system) for part in wanted), jnp.asarray(0.0))
 
     def judge(self, solution: Solution) -> Verdict:
         value, valid = jnp.asarray(0.0), jnp.asarray(True)
@@ -90,6 +113,11 @@ class Composite(AbstractObjective):
             metrics |= {f"{part.label}: {key}": number for key, number in verdict.metrics.items()}
             metrics = {**verdict.metrics, **metrics, part.label: told}
         return Verdict(value, valid, violations, metrics)
+
+    def _weight(self, part: Part) -> ScalarLike:
+        if self.preferences is None or part.weight == 0.0:
+            return part.weight
+        return part.weight * self.preferences[list(self.aims).index(part.label)]
 
     def curve_label(self, solution: Solution) -> str | None:
         return next((label for part in self.parts if (label := part.objective.curve_label(solution))), None)

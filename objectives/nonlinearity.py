@@ -10,7 +10,11 @@ import jax.numpy as jnp
 
 from padesign.design.objective import AbstractObjective, Verdict, log_slope, missing_band, shortfall
 from padesign.observables.solution import Solution
+from padesign.observables.unsolved import Unsolved
 from padesign.types import Scalar
+
+_PER_MISS = 3.0
+"""What a threshold above the cap costs in the guess, per unit of ln I."""
 
 
 @final
@@ -32,6 +36,7 @@ class Nonlinearity(AbstractObjective):
     )
     blind_to: ClassVar[str] = "threshold, rise time, and whether the jump of a bistable design is reproducible"
     without_value: ClassVar[str] = "no finite slope in the power window"
+    guesses: ClassVar[bool] = True
 
     @classmethod
     def from_options(cls, options: Mapping[str, object]) -> Nonlinearity:
@@ -43,6 +48,12 @@ class Nonlinearity(AbstractObjective):
         threshold = solution.threshold(band)
         brightness = solution.log_photons_per_s([band], self._log_top(solution))[0]
         return -log_slope(slope) - threshold.margin + shortfall(brightness, self.min_photons_per_s)
+
+    def guess(self, system: Unsolved) -> Scalar:
+        log_onset, log_s = system.onset(self.emission)
+        cap = self._log_cap()
+        top = system.log_irradiance_max if cap is None else jnp.minimum(cap, system.log_irradiance_max)
+        return _PER_MISS * jnp.maximum(log_onset - top, 0.0) - log_s
 
     def judge(self, solution: Solution) -> Verdict:
         band = solution.band(self.emission)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from padesign.design.objective import AbstractObjective, Verdict, log_slope, missing_band, shortfall
 from padesign.observables.solution import LinearThreshold, Solution, WindowSlope
+from padesign.observables.unsolved import Unsolved
 from padesign.types import Scalar
 
 _BEYOND = 3.0
@@ -37,6 +38,7 @@ class Threshold(AbstractObjective):
     )
     blind_to: ClassVar[str] = "how much steeper than `min_nonlinearity` the curve is, and rise time"
     without_value: ClassVar[str] = "no avalanche up to ten times the power window"
+    guesses: ClassVar[bool] = True
 
     @classmethod
     def from_options(cls, options: Mapping[str, object]) -> Threshold:
@@ -57,6 +59,10 @@ class Threshold(AbstractObjective):
             + 3.0 * shortfall(log_slope(slope.value), self.min_nonlinearity)
             + shortfall(brightness, self.min_photons_per_s)
         )
+
+    def guess(self, system: Unsolved) -> Scalar:
+        log_onset, log_s = system.onset(self.emission)
+        return log_onset - jnp.log(1e3) + 3.0 * shortfall(log_s, self.min_nonlinearity)
 
     def judge(self, solution: Solution) -> Verdict:
         band = solution.band(self.emission)

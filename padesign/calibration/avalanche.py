@@ -15,7 +15,7 @@ from padesign.calibration.schema import Avalanche
 from padesign.config.build import build_scene, build_space
 from padesign.config.load import load_run_file
 from padesign.design.evaluate import fixed_geometry
-from padesign.design.problem import Scene, solve_particle
+from padesign.design.scene import Scene, solve_particle
 from padesign.errors import InputError
 from padesign.kinetics.particle_network import Conditions, Geometry, Signature
 from padesign.parameters import load_parameter_set

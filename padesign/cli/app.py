@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +31,19 @@ Set = Annotated[
     ),
 ]
 Trials = Annotated[int | None, typer.Option("--trials", min=1, help="Number of trials of the whole run.")]
+
+
+class EngineKind(StrEnum):
+    """`search.engine` of a run file."""
+
+    serial = "serial"
+    local = "local"
+    dask = "dask"
+    shared = "shared"
+
+
+Engine = Annotated[EngineKind | None, typer.Option("--engine", help="Where trials are computed.")]
+Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Processes of the engine `local` or `dask`.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the results only.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -83,21 +97,44 @@ def run(
     ] = None,
     set_: Set = None,
     trials: Trials = None,
+    engine: Engine = None,
+    workers: Workers = None,
     quiet: Quiet = False,
 ) -> int:
     """Search for the best design of a run file; writes figures, recipes and the record into a run folder."""
     from padesign.cli.campaign import begin
 
-    return begin(file, set_ or [], trials, quiet)
+    return begin(file, set_ or [], quiet, trials=trials, engine=engine and engine.value, workers=workers)
 
 
 @app.command()
 @guarded
-def resume(folder: RunFolderArgument, trials: Trials = None, quiet: Quiet = False) -> int:
+def resume(
+    folder: RunFolderArgument,
+    trials: Trials = None,
+    engine: Engine = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+) -> int:
     """Go on with a run that was interrupted, or extend it with --trials."""
     from padesign.cli.campaign import go_on
 
-    return go_on(folder, trials, quiet)
+    return go_on(folder, quiet, trials=trials, engine=engine and engine.value, workers=workers)
+
+
+@app.command()
+@guarded
+def worker(
+    folder: RunFolderArgument,
+    idle_minutes: Annotated[
+        float, typer.Option("--idle-minutes", min=0.0, help="End when no trial came for so long.")
+    ] = 10.0,
+    quiet: Quiet = False,
+) -> int:
+    """Compute trials of a run whose `search.engine` is `shared`, here or on any machine that sees its folder."""
+    from padesign.cli.worker import serve
+
+    return serve(folder, idle_minutes, quiet)
 
 
 @app.command()

@@ -52,6 +52,12 @@ class Report:
             Row(f"design {k} (trial {r.number})", r.candidate, particle_of(r.candidate), r.number)
             for k, r in enumerate(best, start=1)
         ]
+        if designs:
+            self._say("computing what the best designs depend on")
+        designs = [
+            dataclasses.replace(row, sensitivities=self._problem.sensitivities(r.choice, row.particle))
+            for row, r in zip(designs, best, strict=True)
+        ]
         if not designs:
             self._write_sets()
             self._write_history(result)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import logging
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,29 +18,30 @@ from padesign.cli.files import run_file
 from padesign.cli.guard import INTERRUPTED, NOTHING_FOUND, UNEXPECTED, placed
 from padesign.cli.progress import Progress
 from padesign.config import RunFile, load_run_file, require_objective, resolve
-from padesign.config.build import build_problem
+from padesign.config.build import build_problem, problem_from
 from padesign.design.problem import Problem
 from padesign.errors import InputError
 from padesign.search import Campaign, CampaignResult, CampaignSettings, NullTracker, RunFolder, Tracker
 from padesign.search import campaign as states
+from padesign.search.engines import AbstractEngine, DaskEngine, LocalEngine, MakeProblem, SharedEngine
 from padesign.search.runfolder import write_json
 from padesign.tracking import MlflowTracker
 
 _MAY_CHANGE = ("name", "notes", "emission", "recipes", "tracking", "output", "compare_with")
-_SEARCH_MAY_CHANGE = ("trials", "time_limit_minutes", "patience", "sampler")
+_SEARCH_MAY_CHANGE = ("trials", "time_limit_minutes", "patience", "sampler", "engine", "workers", "address")
 
 
-def begin(file: Path | None, overrides: list[str], trials: int | None, quiet: bool) -> int:
-    """Start a new run."""
-    loaded = load_run_file(run_file(file), [*overrides, *([] if trials is None else [f"search.trials={trials}"])])
+def begin(file: Path | None, overrides: list[str], quiet: bool, **search: object) -> int:
+    """Start a new run; `search` are changes to that block from options of their own, None for no change."""
+    changed = [*overrides, *(f"search.{key}={value}" for key, value in search.items() if value is not None)]
+    loaded = load_run_file(run_file(file), changed)
     run = loaded.run
     require_objective(run, loaded.file)
     with placed(loaded):
         problem = build_problem(run)
         sets_of(run, hosts_of(run))
     text = loaded.text
-    if overrides or trials is not None:
-        changed = [*overrides, *([] if trials is None else [f"search.trials={trials}"])]
+    if changed:
         text += "\n# Changed on the command line:\n" + "".join(f"# --set {' '.join(x.split())}\n" for x in changed)
     folder = RunFolder.create(run.output.folder, run.name, text, _self_contained(resolve(run)))
     _announce(run, folder, quiet)
@@ -56,12 +60,13 @@ def begin(file: Path | None, overrides: list[str], trials: int | None, quiet: bo
     return _conduct(run, problem, folder, quiet)
 
 
-def go_on(path: Path, trials: int | None, quiet: bool) -> int:
-    """Go on with an earlier run, perhaps to a larger number of trials."""
+def go_on(path: Path, quiet: bool, **search: object) -> int:
+    """Go on with an earlier run, perhaps to a larger number of trials or on another engine."""
     folder = RunFolder.open(path)
     run = read_run(folder)
-    if trials is not None and trials != run.search.trials:
-        run = run.model_copy(update={"search": run.search.model_copy(update={"trials": trials})})
+    changes = {key: value for key, value in search.items() if value is not None}
+    if changes:
+        run = run.model_copy(update={"search": run.search.model_copy(update=changes)})
         write_json(folder.resolved, resolve(run))
     problem = build_problem(run)
     _announce(run, folder, quiet)
@@ -95,8 +100,9 @@ def _conduct(run: RunFile, problem: Problem, folder: RunFolder, quiet: bool) -> 
         sampler=search.sampler,
         time_limit_s=None if limit is None else 60.0 * limit,
         patience=search.patience,
+        storage=search.storage,
     )
-    progress = Progress(problem.objective_name, problem.unit, search.starts * (search.steps + 1), quiet)
+    progress = Progress(problem.objective_name, problem.unit, (search.starts + 1) * search.steps, quiet)
     logging.getLogger("padesign").setLevel(logging.ERROR if quiet else logging.WARNING)
     try:
         with progress:
@@ -114,6 +120,7 @@ def _conduct(run: RunFile, problem: Problem, folder: RunFolder, quiet: bool) -> 
                     "sets": [set_record(one) for one in sets],
                 },
                 report=report,
+                make_engine=_engine(run, folder),
             ).run()
     except KeyboardInterrupt:
         say(f"stopped at once; everything finished is kept. Go on with: padesign resume {typed(folder.path)}")
@@ -180,6 +187,24 @@ def _announce(run: RunFile, folder: RunFolder, quiet: bool) -> None:
     else:
         say("tracking    off")
     say(f"resume      padesign resume {place}")
+
+
+def make_problem(run: RunFile) -> MakeProblem:
+    """Makes the problem in another process, also on a machine that does not see this disk."""
+    return functools.partial(problem_from, json.dumps(resolve(run)))
+
+
+def _engine(run: RunFile, folder: RunFolder) -> Callable[[], AbstractEngine] | None:
+    """Where trials are computed; None for this process."""
+    search = run.search
+    if search.engine == "local":
+        return lambda: LocalEngine(make_problem(run), search.workers)
+    if search.engine == "dask":
+        return lambda: DaskEngine(make_problem(run), search.workers, search.address)
+    if search.engine == "shared":
+        say(f"waiting for workers; start them with: padesign worker {typed(folder.path)}")
+        return lambda: SharedEngine(folder)
+    return None
 
 
 def _tracker(run: RunFile) -> Tracker:

@@ -14,7 +14,7 @@ from padesign import __version__
 from padesign.cli.console import number, typed, unit_suffix
 from padesign.cli.definitions import PLANE_WAVE, assumptions, calibration_note, numbers_of
 from padesign.cli.designs import Row, columns, layers_text, particle_of
-from padesign.cli.page import FILES, row_range_notes
+from padesign.cli.page import FILES, MEANING, front_text, row_range_notes, sensitivity_table
 from padesign.config import RunFile
 from padesign.design.objective import AbstractObjective
 from padesign.parameters import ParameterSet
@@ -55,8 +55,10 @@ def campaign_page(
         "summary": _summary(result, rows, objective),
         "warnings": [note for note in (calibration_note(sets), *row_range_notes(run, rows, sets)) if note],
         "cards": [_card(row, result, pictures, recipes) for row in rows if row.trial is not None],
+        "sensitivities": [{"label": row.label, **table} for row in rows if (table := sensitivity_table(row))],
         "comparison": {"header": header, "rows": cells, "text": [0, len(header) - 1]},
         "published": [f"{row.label}: {row.published['source']}" for row in rows if row.published],
+        "meaning": MEANING,
         "plane_wave": PLANE_WAVE.capitalize(),
         "definitions": _definitions(rows, objective),
         "sets": [
@@ -94,6 +96,7 @@ def _summary(result: CampaignResult, rows: Sequence[Row], objective: AbstractObj
         f"The best design has {objective.name} {number(best.candidate.value)}{unit_suffix(result.unit)}: "
         f"{layers_text(best.particle)}; {best.particle.diameter_nm:.1f} nm in all."
     )
+    lines += front_text(result)
     for row in rows:
         if row.published and row.candidate.value is not None:
             value = f"{number(row.candidate.value)}{unit_suffix(result.unit)}"
@@ -105,6 +108,9 @@ def _card(row: Row, result: CampaignResult, pictures: Mapping[str, str], recipes
     numbers = [
         (label, f"{number(value)}{unit_suffix(unit)}") for label, value, unit, _ in numbers_of(row.candidate.metrics)
     ]
+    if row.band is not None:
+        low, high = (number(end) for end in row.band)
+        numbers.append(("within usual errors of the synthesis", f"{low} to {high}"))
     return {
         "label": row.label,
         "value": number(row.candidate.value),

@@ -8,6 +8,7 @@ from typing import Any
 
 from padesign.cli.console import clean, emit, number, table
 from padesign.config import RunFile
+from padesign.design.sensitivity import VALUE, Sensitivities, band
 from padesign.design.trial import Candidate
 from padesign.particle.layers import Particle
 from padesign.recipe.tables import quantity
@@ -24,11 +25,32 @@ class Row:
     particle: Particle
     trial: int | None = None
     published: Mapping[str, Any] = field(default_factory=dict)
+    sensitivities: Sensitivities = field(default_factory=dict)
+
+    @property
+    def band(self) -> tuple[float, float] | None:
+        """Value of batches that miss their targets by as much as is usual: one standard deviation, to first order."""
+        value, shares = self.candidate.value, self.sensitivities.get(VALUE)
+        return band(value, shares, usual_errors(self.particle)) if value is not None and shares else None
 
 
 def particle_of(candidate: Candidate) -> Particle:
     """The particle of a candidate's design."""
     return Particle.from_json(candidate.design["particle"])
+
+
+def usual_errors(particle: Particle) -> dict[str, float]:
+    """Relative error of every size and share that a synthesis usually makes, by knob (see `Problem.sensitivities`)."""
+    share = quantity("dopant_tolerance_percent_relative").set / 100.0
+    found = {}
+    for k, layer in enumerate(particle.layers):
+        if k == 0:
+            found[f"{layer.name} radius"] = quantity("core_diameter_tolerance_percent").set / 100.0
+        else:
+            shell_nm = quantity("shell_thickness_tolerance_nm").set
+            found[f"{layer.name} thickness"] = min(shell_nm / layer.thickness_nm, 1.0)
+        found |= {f"{layer.name} {ion}": share for ion in layer.dopants_mol_percent}
+    return found
 
 
 def near(a: Candidate, b: Candidate) -> bool:
@@ -128,6 +150,9 @@ def record(row: Row, run: RunFile) -> dict[str, Any]:
         "wavelength_nm": row.candidate.design.get("wavelength_nm"),
         "temperature_K": run.temperature_K,
         "layers": layers_text(row.particle),
+        "value_band_low": row.band[0] if row.band else None,
+        "value_band_high": row.band[1] if row.band else None,
+        **{f"dln({name})/dln({knob})": x for name, by in row.sensitivities.items() for knob, x in by.items()},
         "published_S": row.published.get("S"),
         "published_threshold_kW_per_cm2": row.published.get("threshold_kW_per_cm2"),
         "published_note": row.published.get("note"),

@@ -18,7 +18,8 @@ from padesign.config import LoadedRun, RunFile, load_run_file
 from padesign.config.build import build_network, build_particle, build_scene, build_space
 from padesign.config.schema import Reported
 from padesign.design.evaluate import Evaluation, evaluate_solution, solve_space, solve_text, threshold_kW_per_cm2
-from padesign.design.problem import CONVERGED_WITHIN, Scene
+from padesign.design.problem import CONVERGED_WITHIN
+from padesign.design.scene import Scene
 from padesign.design.space import DesignSpace
 from padesign.errors import InputError
 from padesign.kinetics.acceptors import ACCEPTOR

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from padesign import __version__
+from padesign.cli.console import number
 from padesign.cli.definitions import PLANE_WAVE, assumptions, calibration_note, range_notes
-from padesign.cli.designs import Row, columns
+from padesign.cli.designs import Row, columns, usual_errors
 from padesign.config import RunFile
 from padesign.design.objective import AbstractObjective
 from padesign.parameters import ParameterSet
 from padesign.search import CampaignResult
 
+MEANING = (
+    "Exact derivatives d ln(number) / d ln(knob) at the design: by how many percent a number changes when the knob "
+    "grows by one percent and everything else stays"
+)
 FILES = {
     "report.html": "the report to look at: one page with interactive figures, needs no network",
     "report.md": "the same as text",
@@ -49,6 +55,7 @@ def report_page(
         "",
         f"{len(result.trials)} trials, {result.feasible} feasible; {result.stopped_because}.",
         "",
+        *(line for text in front_text(result) for line in (text, "")),
         "## Best designs",
         "",
         *_table(*columns(result.objective, result.unit, rows)),
@@ -56,6 +63,10 @@ def report_page(
         PLANE_WAVE.capitalize() + ".",
         "",
     ]
+    for row in rows:
+        if table := sensitivity_table(row):
+            parts += [f"## What {_safe(row.label)} depends on", ""]
+            parts += [*_table(table["header"], table["rows"]), "", f"{MEANING}.", ""]
     for note in [calibration_note(sets), *row_range_notes(run, rows, sets)]:
         parts += [f"**{note}**", ""] if note else []
     parts += [f"* {_safe(row.label)}: {_safe(str(row.published['source']))}" for row in rows if row.published]
@@ -87,6 +98,40 @@ def row_range_notes(run: RunFile, rows: Sequence[Row], sets: Sequence[ParameterS
         beams += [float(wavelength_nm)] if wavelength_nm is not None else []
         lines += [f"{row.label}: {line}" for line in range_notes(sets, row.particle, run.temperature_K, beams)]
     return lines
+
+
+def front_text(result: CampaignResult) -> list[str]:
+    """The Pareto front in words; nothing for a single aim."""
+    front = result.front
+    if front is None:
+        return []
+    aims = " and ".join(f"{name} ({'larger' if more else 'smaller'} is better)" for name, more in front.aims.items())
+    designs = "; ".join(
+        f"trial {trial}: {', '.join(f'{name} {number(x)}' for name, x in zip(front.aims, values, strict=True))}"
+        for trial, values in zip(front.trials, front.values, strict=True)
+    )
+    return [
+        f"No other trial beats these in {aims}: {designs}. The front bends most at trial {front.knee}; its hypervolume "
+        f"is {number(front.hypervolume)} in units of ln, down to the worst feasible value of each."
+    ]
+
+
+def sensitivity_table(row: Row) -> dict[str, Any]:
+    """Knobs down, numbers across: by how many percent a number changes per percent of the knob; empty if unknown."""
+    names = list(row.sensitivities)
+    if not names:
+        return {}
+    errors = usual_errors(row.particle)
+    knobs = list(row.sensitivities[names[0]])
+    cells = [
+        [
+            knob,
+            f"{100 * errors[knob]:.3g} %" if knob in errors else "",
+            *(number(by.get(knob)) for by in row.sensitivities.values()),
+        ]
+        for knob in knobs
+    ]
+    return {"header": ["knob", "usual error", *names], "rows": cells, "text": [0]}
 
 
 def _table(header: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:

@@ -14,7 +14,7 @@ from padesign.cli.evaluate import simulate
 from padesign.cli.guard import NOTHING_FOUND, placed
 from padesign.cli.predict import make_recipe, objective_prediction, prediction
 from padesign.config import load_run_file
-from padesign.config.build import build_objective, build_particle
+from padesign.config.build import build_objective, build_particle, wants_more
 from padesign.design.trial import Candidate
 from padesign.errors import InputError
 from padesign.search import RunFolder, TrialRecord, rank
@@ -34,7 +34,7 @@ def write(source: Path, overrides: Sequence[str], trial: int | None, out: Path |
 def _of_run(folder: RunFolder, trial: int | None, out: Path | None) -> int:
     run = read_run(folder)
     objective = build_objective(run)
-    records = rank(folder.read_trials(), objective.maximise)
+    records = rank(folder.read_trials(), wants_more(run, objective))
     chosen: list[tuple[str, TrialRecord]]
     if trial is None:
         best = distinct_best(records, max(run.recipes.count, 1))

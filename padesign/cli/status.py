@@ -8,7 +8,7 @@ from typing import Any
 from padesign.cli.campaign import read_run
 from padesign.cli.console import emit, emit_json, number, shown
 from padesign.cli.designs import Row, distinct_best, particle_of, print_designs, record
-from padesign.config.build import build_objective
+from padesign.config.build import build_objective, wants_more
 from padesign.search import RunFolder, rank
 from padesign.search.journal import has_result
 
@@ -21,7 +21,7 @@ def show(path: Path, as_json: bool) -> int:
     run = read_run(folder)
     objective = build_objective(run)
     records = folder.read_trials()
-    ranked = rank(records, objective.maximise)
+    ranked = rank(records, wants_more(run, objective))
     feasible = sum(has_result(one.candidate) for one in records)
     running = folder.is_held()
     rows = [
@@ -44,7 +44,7 @@ def show(path: Path, as_json: bool) -> int:
             "outcomes": outcomes,
             "objective": objective.name,
             "unit": objective.unit,
-            "maximise": objective.maximise,
+            "maximise": wants_more(run, objective),
             "definition": objective.definition,
             "best": rows[0].candidate.value if rows else None,
             "designs": [record(row, run) for row in rows],

@@ -79,7 +79,9 @@ def _particle_lines(loaded: LoadedRun) -> list[tuple[str, str]]:
     for reference in run.compare_with:
         build_reference(run, reference)
         lines.append(("compared with", f"{reference.name}, {reference.source}"))
-    programs = 1 if run.objective is None else 3 + len(run.compare_with)
+    programs = 1
+    if run.objective is not None:
+        programs = 4 + build_objective(run).guesses + (run.robust is not None) + len(run.compare_with)
     lines.append(("to compile", f"{programs} program{'s' * (programs > 1)}, once; kept on disk for later runs"))
     lines.append(("parameter sets", ", ".join(f"{one.name} (sha256 {one.digest[:12]})" for one in sets)))
     lines += [("levels", text) for text in level_lines(run, models[-1])]
@@ -119,21 +121,16 @@ def _choices(space: DesignSpace) -> str:
         total *= len(some)
     if total > _MOST_COMBINATIONS:
         return f"{total} combinations of {', '.join(names)}"
-    different: set[object] = set()
+    different: set[str] = set()
     impossible = 0
     for combination in itertools.product(*options):
         choice = dict(zip(names, combination, strict=True))
         try:
-            bounds = space.bounds(choice)
+            space.bounds(choice)
         except InputError:
             impossible += 1
             continue
-        arrays = tuple(array.tobytes() for array in bounds[:4])
-        hosts = tuple(
-            host if choice.get(layer.name) != "absent" else ""
-            for host, layer in zip(space.hosts(choice), space.layers, strict=True)
-        )
-        different.add((arrays, hosts, space.wavelength_nm(choice)))
+        different.add(space.topology(choice))
     if not different:
         raise InputError("no choice fits the limits", cure="allow thinner layers, lower shares or a larger particle")
     text = f"{len(different)} different" + (f" ({', '.join(names)})" if names else "")

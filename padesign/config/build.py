@@ -12,7 +12,10 @@ from padesign.config.quantity import Path
 from padesign.config.values import Choice as ChoiceSpec
 from padesign.config.values import Range
 from padesign.design.objective import AbstractObjective
-from padesign.design.problem import InnerSettings, Problem, Scene
+from padesign.design.problem import InnerSettings, Problem
+from padesign.design.robust import Robust
+from padesign.design.rounding import Steps
+from padesign.design.scene import Scene
 from padesign.design.space import Choice, DesignSpace, DopantSpace, Fixed, Free, LayerSpace, Value
 from padesign.errors import InputError
 from padesign.kinetics.mixed import replaced_pairs
@@ -75,7 +78,11 @@ def build_reference(run: schema.RunFile, reference: schema.Reference) -> DesignS
 
 def build_particle(run: schema.RunFile) -> Particle:
     """The one particle of a run file without free values."""
-    space = build_space(run)
+    return _only_particle(build_space(run))
+
+
+def _only_particle(space: DesignSpace) -> Particle:
+    """The particle of a space without free values."""
     bounds = space.bounds({})
     return space.particle({}, bounds.thickness_low_nm.tolist(), bounds.fraction_low)
 
@@ -122,7 +129,7 @@ def build_objective(run: schema.RunFile) -> AbstractObjective:
         named[one.name] += 1
         label = one.name if named[one.name] == 1 else f"{one.name}_{named[one.name]}"
         parts.append({"label": label, "objective": one, **part.model_dump(exclude={"objective"})})
-    return _installed("composite", {"parts": parts}, ("objective",))
+    return _installed("composite", {"parts": parts, "front": spec.front}, ("objective",))
 
 
 def _objective(run: schema.RunFile, spec: object, path: Path) -> AbstractObjective:
@@ -163,7 +170,43 @@ def _installed(name: str, options: dict[str, object], path: Path) -> AbstractObj
 def build_problem(run: schema.RunFile) -> Problem:
     """The whole design problem of a run file."""
     inner = InnerSettings(run.search.starts, run.search.steps, run.search.learning_rate)
-    return Problem(build_space(run), build_objective(run), build_scene(run), inner, dict(run.parameter_sets))
+    known = [_only_particle(build_reference(run, reference)) for reference in run.compare_with]
+    return Problem(
+        build_space(run),
+        build_objective(run),
+        build_scene(run),
+        inner,
+        dict(run.parameter_sets),
+        known,
+        Steps(run.rounding.size_step_nm, run.rounding.dopant_step_mol_percent),
+        _robust(run.robust),
+    )
+
+
+def _robust(spec: schema.Robust | None) -> Robust | None:
+    if spec is None:
+        return None
+    return Robust(
+        core=0.01 * spec.core_percent,
+        shell=0.01 * spec.shell_percent,
+        dopant=0.01 * spec.dopant_percent,
+        aim=spec.aim,
+        level=spec.quantile,
+        specification=1.0 if spec.specification is None else spec.specification,
+        samples=spec.samples,
+        judge_samples=spec.judge_samples,
+        seed=spec.seed,
+    )
+
+
+def wants_more(run: schema.RunFile, objective: AbstractObjective) -> bool:
+    """Whether a larger value is better; a yield always wants more."""
+    return objective.maximise or (run.robust is not None and run.robust.aim == "yield")
+
+
+def problem_from(resolved: str) -> Problem:
+    """The design problem of resolved settings as JSON text, made anew in another process."""
+    return build_problem(schema.RunFile.model_validate_json(resolved))
 
 
 def _value(spec: object, scale: float = 1.0) -> Value:

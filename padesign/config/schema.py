@@ -380,6 +380,8 @@ class Composite(Closed):
 
     kind: Literal["composite"]
     parts: tuple[Part, ...]
+    front: Flag = False
+    """Every trial follows weights of its own, drawn around those of the parts, so that trials spread over the front."""
 
     @model_validator(mode="after")
     def _has_an_aim(self) -> Composite:
@@ -477,12 +479,57 @@ class Search(Closed):
     starts: Annotated[int, Quantity(low=1, high=100, whole=True)] = 2
     """Gradient descents from different starts within one trial."""
     steps: Annotated[int, Quantity(low=0, high=10000, whole=True)] = 25
-    learning_rate: Annotated[float, Quantity("", 1e-6, 10.0)] = 0.1
+    """Most evaluations of each descent, and of the finish of the best one."""
+    learning_rate: Annotated[float, Quantity("", 1e-6, 10.0)] | None = None
+    """Follow the gradients by Adam at this rate, `steps` steps from each start; by default L-BFGS."""
     seed: Annotated[int, Quantity(low=0, high=2**31 - 1, whole=True)] = 1
-    sampler: Literal["tpe", "random", "brute"] = "tpe"
+    sampler: Literal["tpe", "nsga2", "gp", "random", "brute"] = "tpe"
+    engine: Literal["serial", "local", "dask", "shared"] = "serial"
+    """Where trials are computed: in this process; in processes of this machine; on a Dask cluster; by every
+    `padesign worker RUN` that sees the run folder."""
+    workers: Annotated[int, Quantity(low=1, high=10000, whole=True)] = 2
+    """Processes of `local`, and of the clusters that `dask` starts itself."""
+    address: Text | None = None
+    """Dask scheduler, such as tcp://node1:8786; `slurm` submits workers as dask-jobqueue is configured to. By default
+    a cluster on this machine."""
+    storage: Text | None = None
+    """Database of the search's memory instead of a file in the run folder, such as postgresql+psycopg://host/name.
+    Passwords belong into ~/.pgpass: what stands here is kept in the run folder."""
     time_limit_minutes: Annotated[float, Quantity("minutes", 0.01, 1e6)] | None = None
     patience: Annotated[int, Quantity(low=1, high=100000, whole=True)] | None = None
     """Stop after this many trials without a better one."""
+
+
+class Rounding(Closed):
+    """Steps of what can be weighed and grown; every design is rounded to them before it is judged. 0 does not round."""
+
+    size_step_nm: Annotated[float, Quantity("nm", 0.0, 10.0)] = 0.1
+    """Of the core's radius and of every shell's thickness."""
+    dopant_step_mol_percent: Annotated[float, Quantity("mol%", 0.0, 10.0)] = 0.1
+
+
+class Robust(Closed):
+    """Design for a batch instead of one particle. Spreads are relative standard deviations of normal distributions."""
+
+    aim: Literal["mean", "quantile", "yield"] = "quantile"
+    """The mean of the objective's value, the value that a share `quantile` of the particles does not reach, or the
+    share of the particles that meets `specification`."""
+    core_percent: Annotated[float, Quantity("percent", 0.0, 50.0)] = 5.0
+    shell_percent: Annotated[float, Quantity("percent", 0.0, 50.0)] = 5.0
+    dopant_percent: Annotated[float, Quantity("percent", 0.0, 50.0)] = 5.0
+    quantile: Annotated[float, Quantity("", 0.01, 0.99)] = 0.1
+    specification: Annotated[float, Quantity("", 1e-30, 1e30)] | None = None
+    samples: Annotated[int, Quantity(low=2, high=1000, whole=True)] = 16
+    """Particles whose losses the gradients follow, the same ones from step to step."""
+    judge_samples: Annotated[int, Quantity(low=8, high=100000, whole=True)] = 64
+    """Other particles, from which the claimed number is computed."""
+    seed: Annotated[int, Quantity(low=0, high=2**31 - 1, whole=True)] = 1
+
+    @model_validator(mode="after")
+    def _has_a_specification(self) -> Robust:
+        if self.aim == "yield" and self.specification is None:
+            raise refuse("counts a yield but has no specification", "add `specification`, in the objective's unit")
+        return self
 
 
 class Solver(Closed):
@@ -580,6 +627,8 @@ class RunFile(Closed):
     dynamics: Dynamics | None = None
     """How the beam goes with time, for `padesign dynamics`."""
     search: Search = Search()
+    rounding: Rounding = Rounding()
+    robust: Robust | None = None
     solver: Solver = Solver()
     recipes: Recipes = Recipes()
     tracking: Tracking = Tracking()

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from padesign.design.problem import JUDGE_COARSENESS, Hosts, Scene, build_particle_network
+from padesign.design.robust import Robust
+from padesign.design.scene import JUDGE_COARSENESS, Hosts, Scene, build_particle_network
 from padesign.kinetics.light import Band, EmittingNetwork, find_band
 from padesign.kinetics.particle_network import Conditions, Geometry, Signature, particle_model
 from padesign.observables.beam import averaged_slope
@@ -120,23 +121,12 @@ def _solved(signature: Signature, scene: Scene, geometry: Geometry, hosts: Hosts
 
 def draw_batch(
     geometry: Geometry, core: float, shell: float, dopant: float, samples: int, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Thicknesses (samples, layers) and fractions (samples, layers, ions) of a batch.
-
-    Relative standard deviations of normal distributions, independent for every layer and ion and cut at 3 sigma.
-    """
-    rng = np.random.default_rng(seed)
-    thickness, fraction = np.asarray(geometry.thickness_nm), np.asarray(geometry.fraction)
-
-    def scatter(shape: tuple[int, ...]) -> np.ndarray:
-        return np.clip(rng.standard_normal((samples, *shape)), -3.0, 3.0)
-
-    spread = np.full(thickness.size, shell)
-    spread[0] = core
-    sizes = thickness * np.maximum(1.0 + spread * scatter(thickness.shape), 0.05)
-    shares = fraction * np.maximum(1.0 + dopant * scatter(fraction.shape), 0.0)
-    total = shares.sum(axis=2, keepdims=True)
-    return sizes, shares / np.maximum(total, 1.0)
+) -> tuple[Float[Array, "samples layers"], Float[Array, "samples layers ions"]]:
+    """Thicknesses and fractions of a batch; relative standard deviations, see `padesign.design.robust.Robust`."""
+    batch = Robust(core, shell, dopant, seed=seed)
+    errors = batch.draw(geometry.thickness_nm.shape[0], geometry.fraction.shape[1], samples, 0)
+    made = jax.vmap(lambda own: batch.made(geometry, own))(errors)
+    return made.thickness_nm, made.fraction
 
 
 class Sensitivity(NamedTuple):

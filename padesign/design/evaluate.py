@@ -10,15 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from padesign.design.problem import (
-    JUDGE_COARSENESS,
-    Hosts,
-    Scene,
-    build_particle_network,
-    check_hand_written,
-    curve_columns,
-    solved,
-)
+from padesign.design.problem import curve_columns, solved
+from padesign.design.scene import JUDGE_COARSENESS, Hosts, Scene, build_particle_network, check_hand_written
 from padesign.design.space import DesignSpace
 from padesign.kinetics.light import Band, EmittingNetwork, visible_order
 from padesign.kinetics.particle_network import Conditions, Geometry, Signature

@@ -9,10 +9,11 @@ from typing import ClassVar, NamedTuple
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from padesign.errors import InputError
 from padesign.observables.solution import Solution
+from padesign.observables.unsolved import Unsolved
 from padesign.types import Scalar
 
 
@@ -44,6 +45,23 @@ class AbstractObjective(eqx.Module):
     blind_to: ClassVar[str]
     without_value: ClassVar[str]
     """What it means when a solved design has no such number, as told to the user."""
+    guesses: ClassVar[bool] = False
+    """Whether the loss can be guessed without a power curve."""
+
+    @property
+    def aims(self) -> Mapping[str, bool]:
+        """Metrics of which a search wants the Pareto front, and whether larger is better; empty for a single aim."""
+        return {}
+
+    @property
+    def varies(self) -> bool:
+        """Whether every trial follows preferences of its own among the aims."""
+        return False
+
+    def preferring(self, preferences: Float[Array, " aims"]) -> AbstractObjective:
+        """The objective whose loss weighs the aims by these factors too."""
+        del preferences
+        return self
 
     @classmethod
     @abc.abstractmethod
@@ -53,6 +71,10 @@ class AbstractObjective(eqx.Module):
     @abc.abstractmethod
     def loss(self, solution: Solution) -> Scalar:
         """Smooth loss; smaller is better."""
+
+    def guess(self, system: Unsolved) -> Scalar:
+        """The loss guessed without a power curve, to pick starts by. An objective that offers it sets `guesses`."""
+        raise NotImplementedError(self.name)
 
     @abc.abstractmethod
     def judge(self, solution: Solution) -> Verdict:

@@ -8,108 +8,114 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
+from padesign.design.cost import Meter
+from padesign.design.known import Known, locate
 from padesign.design.objective import AbstractObjective, Verdict
+from padesign.design.refine import Refinement
+from padesign.design.robust import Claim, Errors, Robust
+from padesign.design.rounding import AS_IT_IS, Steps
+from padesign.design.scene import (
+    JUDGE_COARSENESS,
+    Hosts,
+    Scene,
+    build_particle_network,
+    check_hand_written,
+    solve_particle,
+)
+from padesign.design.sensitivity import Sensitivities, logarithmic, slopes
 from padesign.design.space import Bounds, DesignSpace
 from padesign.design.transforms import Unconstrained, forward, start_point
-from padesign.design.trial import Candidate, OnStep, Option
+from padesign.design.trial import Candidate, OnStep, Option, Task
 from padesign.errors import InputError
-from padesign.kinetics.light import EmittingNetwork
-from padesign.kinetics.mixed import check_processes, with_processes
-from padesign.kinetics.particle_network import Conditions, Geometry, Signature, particle_model
+from padesign.kinetics.particle_network import Conditions, Geometry, Signature
 from padesign.observables.nonlinearity import trace_slopes
-from padesign.observables.solution import Solution, SteadyStateMethod, solve
+from padesign.observables.solution import Solution
+from padesign.observables.unsolved import Unsolved
 from padesign.parameters import load_parameter_set
 from padesign.particle.layers import Particle
-from padesign.particle.surroundings import BULK, Surroundings
 from padesign.programs import program
 from padesign.solve.continuation import Outcome
 from padesign.types import ScalarLike
 
-JUDGE_COARSENESS = 0.5
 CONVERGED_WITHIN = 0.05
 """A value that changes by more than this share between the search grid and the judging grid is called not converged."""
-_SCREENED_PER_START = 4
-_NEAR_STATED = 0.1
 _TRIED = 10_000
+_ROUNDINGS = 3
+"""Designs on the grid that are judged, until one keeps every constraint."""
+_SEARCH, _JUDGE = 0, 1
+"""Streams of random numbers: a search fits its own batch, so another one is judged."""
 
 
 @dataclass(frozen=True)
 class InnerSettings:
-    """The inner optimisation: `starts` descents of `steps` Adam steps."""
+    """The inner optimisation: `starts` descents of at most `steps` evaluations, and as many to finish the best one.
+
+    With a `learning_rate` each start takes `steps` steps of Adam instead, see `padesign.design.descent`.
+    """
 
     starts: int = 2
     steps: int = 25
-    learning_rate: float = 0.1
+    learning_rate: float | None = None
 
 
-@dataclass(frozen=True)
-class Scene:
-    """What is the same for every design of a run."""
+def _batch_loss(
+    objective: AbstractObjective,
+    robust: Robust,
+    errors: Errors | None,
+    target: Geometry,
+    solved_at: Callable[[Geometry], Solution],
+) -> jax.Array:
+    """The statistic of the losses of a batch, and of its values where those count."""
 
-    irradiance_window_kW_per_cm2: tuple[float, float]
-    temperature_K: float
-    beams: tuple[tuple[float, float], ...] = ()
-    """Further beams that stay on: (wavelength in nm, irradiance in kW cm^-2)."""
-    surroundings: Surroundings = BULK
-    add_processes: tuple[str, ...] = ()
-    replace_processes: tuple[str, ...] = ()
-    method: SteadyStateMethod = "continuation"
-    cells_per_layer: int = 2
-    judge_cells_per_layer: int = 4
+    def one(own: Errors) -> tuple[jax.Array, jax.Array]:
+        solution = solved_at(robust.made(target, own))
+        if not robust.counts_values:
+            return objective.loss(solution), jnp.asarray(jnp.nan)
+        verdict = objective.judge(solution)
+        return objective.loss(solution), jnp.where(verdict.valid, verdict.value, jnp.nan)
 
-    def conditions(self, wavelength_nm: float) -> Conditions:
-        """What the rates depend on beside the particle, with the swept laser at this wavelength."""
-        wavelengths, irradiances = zip(*self.beams, strict=True) if self.beams else ((), ())
-        return Conditions(
-            jnp.asarray(wavelength_nm),
-            jnp.asarray(self.temperature_K),
-            jnp.asarray(wavelengths, dtype=float),
-            1e3 * jnp.asarray(irradiances, dtype=float),
-            self.surroundings,
-        )
+    losses, values = jax.lax.map(one, errors)
+    return robust.loss(losses, values, objective.maximise)
 
 
-Hosts = tuple[dict[str, Any], ...]
+@program(static_argnums=(0, 1, 2, 3))
+def _loss_and_gradient(
+    signature: Signature,
+    scene: Scene,
+    objective: AbstractObjective,
+    robust: Robust | None,
+    errors: Errors | None,
+    preferences: jax.Array,
+    z: Unconstrained,
+    bounds: Bounds,
+    hosts: Hosts,
+    conditions: Conditions,
+    mixing_nm: ScalarLike,
+) -> tuple[jax.Array, Unconstrained]:
+    aim = objective.preferring(preferences) if objective.varies else objective
 
+    def solved_at(geometry: Geometry) -> Solution:
+        return solve_particle(signature, geometry, hosts, conditions, scene, 1.0)
 
-def build_particle_network(
-    signature: Signature, geometry: Geometry, hosts: Hosts, conditions: Conditions, scene: Scene
-) -> EmittingNetwork:
-    """The network of one particle, with the processes that the scene adds by hand."""
-    light, _ = particle_model(signature).build(geometry, hosts, conditions)
-    return with_processes(light, conditions.wavelength_nm, scene.add_processes, scene.replace_processes)
+    def loss(z: Unconstrained) -> jax.Array:
+        target = forward(z, bounds, mixing_nm)
+        if robust is None:
+            return aim.loss(solved_at(target))
+        return _batch_loss(aim, robust, errors, target, solved_at)
 
-
-def check_hand_written(
-    signature: Signature, geometry: Geometry, hosts: Hosts, conditions: Conditions, scene: Scene
-) -> None:
-    """Raise `InputError` for a hand-written process of the scene that does not fit this particle's levels."""
-    if scene.add_processes or scene.replace_processes:
-        light, _ = jax.jit(particle_model(signature).build)(geometry, hosts, conditions)
-        wavelength_nm, temperature_K = float(conditions.wavelength_nm), float(conditions.temperature_K)
-        check_processes(light, wavelength_nm, temperature_K, scene.add_processes, scene.replace_processes)
-
-
-def solve_particle(
-    signature: Signature, geometry: Geometry, hosts: Hosts, conditions: Conditions, scene: Scene, coarseness: float
-) -> Solution:
-    """The solved power curve of one particle."""
-    light = build_particle_network(signature, geometry, hosts, conditions, scene)
-    low, high = scene.irradiance_window_kW_per_cm2
-    return solve(light, low, high, method=scene.method, coarseness=coarseness)
+    return jax.value_and_grad(loss)(z)
 
 
 @program(static_argnums=(0, 1, 2))
-def _loss_and_gradient(
+def _guess(
     signature: Signature,
     scene: Scene,
     objective: AbstractObjective,
@@ -118,12 +124,10 @@ def _loss_and_gradient(
     hosts: Hosts,
     conditions: Conditions,
     mixing_nm: ScalarLike,
-) -> tuple[jax.Array, Unconstrained]:
-    def loss(z: Unconstrained) -> jax.Array:
-        geometry = forward(z, bounds, mixing_nm)
-        return objective.loss(solve_particle(signature, geometry, hosts, conditions, scene, 1.0))
-
-    return jax.value_and_grad(loss)(z)
+) -> jax.Array:
+    light = build_particle_network(signature, forward(z, bounds, mixing_nm), hosts, conditions, scene)
+    low, high = (jnp.log(1e3 * jnp.asarray(end)) for end in scene.irradiance_window_kW_per_cm2)
+    return objective.guess(Unsolved(light, low, high))
 
 
 @program(static_argnums=(0, 1, 2))
@@ -137,6 +141,27 @@ def _judge(
 ) -> tuple[Verdict, Solution]:
     solution = solve_particle(signature, geometry, hosts, conditions, scene, JUDGE_COARSENESS)
     return objective.judge(solution), solution
+
+
+@program(static_argnums=(0, 1, 2, 3))
+def _batch_values(
+    signature: Signature,
+    scene: Scene,
+    objective: AbstractObjective,
+    robust: Robust,
+    errors: Errors,
+    geometry: Geometry,
+    hosts: Hosts,
+    conditions: Conditions,
+) -> jax.Array:
+    """The honest value of every particle of a batch, NaN where it has none."""
+
+    def one(own: Errors) -> jax.Array:
+        made = robust.made(geometry, own)
+        verdict = objective.judge(solve_particle(signature, made, hosts, conditions, scene, JUDGE_COARSENESS))
+        return jnp.where(verdict.valid, verdict.value, jnp.nan)
+
+    return jax.lax.map(one, errors)
 
 
 @program(static_argnums=(0, 1))
@@ -155,43 +180,90 @@ class Problem:
         scene: Scene,
         inner: InnerSettings,
         parameter_sets: Mapping[str, str] | None = None,
+        known: Sequence[Particle] = (),
+        steps: Steps = AS_IT_IS,
+        robust: Robust | None = None,
     ) -> None:
+        """`known`: particles that a search begins from where the space holds something like them; `steps`: what a
+        design is rounded to; `robust`: what counts of a batch, by default the value of the particle that is aimed at.
+        """
+        self.steps, self.robust = steps, robust
         self.space, self.objective, self.scene, self.inner = space, objective, scene, inner
         self.parameter_sets = dict(parameter_sets or {})
+        self._hosts: dict[tuple[str, ...], Hosts] = {}
+        found = [place for particle in known if (place := locate(space, particle)) is not None]
+        self._known: dict[str, Known] = {}
+        for place in sorted(found, key=lambda place: place.distance):
+            self._known.setdefault(space.topology(place.choice), place)
         self.signature = space.signature(scene.cells_per_layer, self.parameter_sets)
         self.judge_signature = space.signature(scene.judge_cells_per_layer, self.parameter_sets)
+        self._errors = None if robust is None else self._draw(robust.samples, _SEARCH)
 
     @property
     def choices(self) -> Mapping[str, Sequence[Option]]:
         return self.space.choices
 
     @property
+    def parents(self) -> Mapping[str, tuple[str, Option]]:
+        return self.space.parents
+
+    @property
+    def seeds(self) -> Sequence[Mapping[str, Option]]:
+        return [place.choice for place in self._known.values()]
+
+    def topology(self, choice: Mapping[str, Option]) -> str:
+        return self.space.topology(choice)
+
+    def known_start(self, choice: Mapping[str, Option]) -> Known | None:
+        """A known design of this topology."""
+        return self._known.get(self.space.topology(choice))
+
+    @property
     def objective_name(self) -> str:
         return self.objective.name
 
     @property
+    def aims(self) -> Mapping[str, bool]:
+        return self.objective.aims
+
+    @property
     def unit(self) -> str:
-        return self.objective.unit
+        return "1" if self.robust is not None and self.robust.aim == "yield" else self.objective.unit
 
     @property
     def maximise(self) -> bool:
-        return self.objective.maximise
+        return self.objective.maximise or (self.robust is not None and self.robust.aim == "yield")
 
     def hosts(self, choice: Mapping[str, Option]) -> Hosts:
         """Parameter values of every host slot."""
         names = self.space.slot_hosts(choice)
-        sets = [load_parameter_set(self.parameter_sets.get(name, name)) for name in names]
-        return tuple({key: jnp.asarray(value, dtype=float) for key, value in one.values.items()} for one in sets)
+        if names not in self._hosts:
+            sets = [load_parameter_set(self.parameter_sets.get(name, name)) for name in names]
+            values = ({key: jnp.asarray(value, dtype=float) for key, value in one.values.items()} for one in sets)
+            self._hosts[names] = tuple(values)
+        return self._hosts[names]
 
     def conditions(self, choice: Mapping[str, Option]) -> Conditions:
         return self.scene.conditions(self.space.wavelength_nm(choice))
 
-    def loss(self, z: Any, bounds: Bounds, choice: Mapping[str, Option]) -> tuple[jax.Array, Unconstrained]:
+    def preferences(self, seed: int) -> np.ndarray:
+        """Factors of the weights of the objective's aims in one trial: uniform on the simplex, 1 on the average."""
+        count = len(self.objective.aims)
+        if not self.objective.varies:
+            return np.ones(count)
+        return count * np.random.default_rng([seed, count]).dirichlet(np.ones(count))
+
+    def loss(
+        self, z: Any, bounds: Bounds, choice: Mapping[str, Option], preferences: np.ndarray | None = None
+    ) -> tuple[jax.Array, Unconstrained]:
         """Loss and gradient at one point of the search."""
         return _loss_and_gradient(
             self.signature,
             self.scene,
             self.objective,
+            self.robust,
+            self._errors,
+            jnp.asarray(np.ones(len(self.objective.aims)) if preferences is None else preferences),
             z,
             bounds,
             self.hosts(choice),
@@ -199,31 +271,29 @@ class Problem:
             self.space.interface_mixing_nm,
         )
 
-    def refine(self, choice: Mapping[str, Option], seed: int, on_step: OnStep) -> Candidate:
-        """Adam from several screened starts on one choice; the best design seen is judged on the finer grid."""
-        bounds = self.space.bounds(choice)
-        rng = np.random.default_rng(seed)
-        history: list[dict[str, float]] = []
-        best: tuple[float, Any] = (np.inf, start_point(bounds, rng, spread=0.0))
-        steps = self.inner.steps if self._has_free(bounds) else 0
-        for start in range(self.inner.starts if steps else 1):
-            z = self._screened_start(bounds, rng, choice, stated=start == 0)
-            optimiser = optax.chain(optax.clip_by_global_norm(5.0), optax.adam(self.inner.learning_rate))
-            state = optimiser.init(z)
-            for step in range(steps + 1):
-                value, gradient = self.loss(z, bounds, choice)
-                if not np.isfinite(value) or not all(np.isfinite(g).all() for g in gradient):
-                    break
-                record = {"start": float(start), "loss": float(value)}
-                history.append(record)
-                on_step(len(history), record)
-                if float(value) < best[0]:
-                    best = (float(value), z)
-                if step < steps:
-                    updates, state = optimiser.update(gradient, state)
-                    z = optax.apply_updates(z, updates)
-        geometry = forward(best[1], bounds, self.space.interface_mixing_nm)
-        return self.judge(choice, geometry, best[0], history)
+    def guess(self, z: Any, bounds: Bounds, choice: Mapping[str, Option]) -> float:
+        """The loss guessed from linear stability, for objectives that offer it."""
+        mixing_nm, conditions = self.space.interface_mixing_nm, self.conditions(choice)
+        hosts = self.hosts(choice)
+        return float(_guess(self.signature, self.scene, self.objective, z, bounds, hosts, conditions, mixing_nm))
+
+    def geometry(self, z: Unconstrained, bounds: Bounds) -> Geometry:
+        """Sizes and shares at a point of the search."""
+        return forward(z, bounds, self.space.interface_mixing_nm)
+
+    def refine(self, task: Task, on_step: OnStep) -> Candidate:
+        """The inner search of one choice; the best design seen is judged on the finer grid."""
+        inner = Refinement(self, task, on_step)
+        inner.run()
+        first: Candidate | None = None
+        for geometry in inner.on_grid(self.steps, _ROUNDINGS):
+            found = self.judge(task.choice, geometry, inner.loss, inner.history, meter=inner.meter)
+            first = first or found
+            if found.feasible or found.outcome != "ok":
+                return dataclasses.replace(found if found.feasible else first, cost=inner.meter.total())
+        if first is None:
+            raise RuntimeError("rounding gave no design")
+        return dataclasses.replace(first, cost=inner.meter.total())
 
     def judge(
         self,
@@ -233,11 +303,14 @@ class Problem:
         history: Sequence[Mapping[str, float]] = (),
         *,
         check_refinement: bool = True,
+        meter: Meter | None = None,
     ) -> Candidate:
         """The honest numbers of one design, on the finer grid of cells and powers.
 
         `check_refinement` also judges it on the search grid of cells and notes a value that depends on the grid.
         """
+        meter = meter or Meter()
+        meter.add("judgements")
         particle = self.space.particle(choice, np.asarray(geometry.thickness_nm), np.asarray(geometry.fraction))
         verdict, solution = self._verdict(self.judge_signature, choice, geometry)
         outcome = Outcome(int(solution.trace.outcome)).text
@@ -245,17 +318,29 @@ class Problem:
             outcome = self.objective.without_value
         metrics = {key: float(value) for key, value in verdict.metrics.items() if np.isfinite(value)}
         metrics["diameter_nm"] = particle.diameter_nm
+        value = float(verdict.value)
         notes = ["bistable: S across the jump depends on the window"] if metrics.get("bistable") else []
         if check_refinement and outcome == "ok":
+            meter.add("curves")
             coarse, _ = self._verdict(self.signature, choice, geometry)
             change = float(np.abs(verdict.value - coarse.value) / np.maximum(np.abs(verdict.value), 1e-300))
             metrics["change_on_refinement"] = change if np.isfinite(change) else 1.0
             if metrics["change_on_refinement"] > CONVERGED_WITHIN:
                 cells = f"{self.scene.cells_per_layer} to {self.scene.judge_cells_per_layer}"
                 notes.append(f"not converged: the value changes by {change:.0%} from {cells} cells per layer")
+        if self.robust is not None and outcome == "ok":
+            meter.add("judgements", self.robust.judge_samples)
+            claim = self.claim(choice, geometry, self.robust.judge_samples)
+            metrics |= {"of_the_target": value, "value_at_least": claim.low, "value_at_most": claim.high}
+            value = claim.value
+            outcome = outcome if np.isfinite(value) else f"too many of a batch: {self.objective.without_value}"
+            notes.append(
+                f"{self.robust.words}: {claim.low:.4g} to {claim.high:.4g} with 68 % confidence, from "
+                f"{self.robust.judge_samples} particles; the target itself has {metrics['of_the_target']:.4g}"
+            )
         return Candidate(
             outcome=outcome,
-            value=float(verdict.value) if outcome == "ok" else None,
+            value=value if outcome == "ok" else None,
             loss=float(loss),
             violations={key: float(value) for key, value in verdict.violations.items()},
             design=self.describe(choice, particle),
@@ -263,7 +348,33 @@ class Problem:
             history=list(history),
             curve=self.curve(solution),
             notes=notes,
+            cost=meter.total(),
         )
+
+    def claim(self, choice: Mapping[str, Option], geometry: Geometry, samples: int, stream: int = _JUDGE) -> Claim:
+        """What a batch around a design reaches, from particles that no search has seen."""
+        if self.robust is None:
+            raise ValueError("this problem is not about a batch")
+        errors, hosts, conditions = self._draw(samples, stream), self.hosts(choice), self.conditions(choice)
+        fixed = self.judge_signature, self.scene, self.objective, self.robust
+        values = np.asarray(_batch_values(*fixed, errors, geometry, hosts, conditions))
+        return self.robust.claim(values, self.objective.maximise)
+
+    def _draw(self, samples: int, stream: int) -> Errors:
+        if self.robust is None:
+            raise ValueError("this problem is not about a batch")
+        return self.robust.draw(len(self.space.layers), len(self.space.ions), samples, stream)
+
+    def sensitivities(self, choice: Mapping[str, Option], particle: Particle) -> Sensitivities:
+        """Exact d ln(number) / d ln(knob) of what is reported of a design, for every size and share it has."""
+        geometry = self.space.geometry(particle)
+        fixed = self.judge_signature, self.scene, self.objective
+        values, derivatives = slopes(*fixed, geometry, self.hosts(choice), self.conditions(choice))
+        sizes = [f"{layer.name} {'radius' if k == 0 else 'thickness'}" for k, layer in enumerate(self.space.layers)]
+        shares = [f"{layer.name} {ion}" for layer in self.space.layers for ion in self.space.ions]
+        flat = np.concatenate([np.asarray(geometry.thickness_nm), np.asarray(geometry.fraction).ravel()])
+        knobs = dict(zip([*sizes, *shares], flat.tolist(), strict=True))
+        return logarithmic(values, derivatives, knobs)
 
     def _verdict(
         self, signature: Signature, choice: Mapping[str, Option], geometry: Geometry
@@ -311,20 +422,6 @@ class Problem:
         """Columns of the power curve of the objective's emission band, if it has one."""
         label = self.objective.curve_label(solution)
         return curve_columns(solution, label) if label else {}
-
-    def _has_free(self, bounds: Bounds) -> bool:
-        moves = (bounds.thickness_high_nm > bounds.thickness_low_nm).any()
-        return bool(moves or (bounds.fraction_high > bounds.fraction_low).any())
-
-    def _screened_start(
-        self, bounds: Bounds, rng: np.random.Generator, choice: Mapping[str, Option], stated: bool
-    ) -> Unconstrained:
-        """A start near the stated one (a repeated choice explores anew), or the best of a few from the whole range."""
-        if stated:
-            return start_point(bounds, rng, spread=_NEAR_STATED)
-        points = [start_point(bounds, rng, spread=np.inf) for _ in range(_SCREENED_PER_START)]
-        losses = [float(self.loss(z, bounds, choice)[0]) for z in points]
-        return points[int(np.argmin(np.nan_to_num(losses, nan=np.inf)))]
 
 
 def curve_columns(solution: Solution, label: str) -> dict[str, list[float]]:

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
 from padesign.design.trial import Option
 from padesign.errors import InputError
-from padesign.kinetics.particle_network import Signature
+from padesign.kinetics.particle_network import Geometry, Signature
 from padesign.particle.layers import Layer, Particle
 from padesign.spectroscopy.tables import INERT_IONS
 
@@ -102,18 +103,19 @@ class DesignSpace:
     @property
     def choices(self) -> dict[str, tuple[Option, ...]]:
         """Every discrete variable and its options."""
-        return dict(self._choices())
+        return {name: options for name, options, _ in self._choices()}
 
-    def _choices(self) -> Iterator[tuple[str, tuple[Option, ...]]]:
+    def _choices(self) -> Iterator[tuple[str, tuple[Option, ...], LayerSpace | None]]:
+        """Name, options, and the layer that a choice is about unless it is about its presence."""
         if len(self.wavelengths_nm) > 1:
-            yield "wavelength_nm", self.wavelengths_nm
+            yield "wavelength_nm", self.wavelengths_nm, None
         for layer in self.layers:
             if layer.optional:
-                yield layer.name, (PRESENT, ABSENT)
+                yield layer.name, (PRESENT, ABSENT), None
             if len(layer.hosts) > 1:
-                yield f"{layer.name}.host", layer.hosts
+                yield f"{layer.name}.host", layer.hosts, layer
             if isinstance(layer.thickness_nm, Choice):
-                yield f"{layer.name}.thickness_nm", layer.thickness_nm.options
+                yield f"{layer.name}.thickness_nm", layer.thickness_nm.options, layer
             for dopant in layer.dopants:
                 options: tuple[Option, ...] = ()
                 if isinstance(dopant.mol_percent, Choice):
@@ -121,7 +123,31 @@ class DesignSpace:
                 if dopant.optional:
                     options = (*(options or (PRESENT,)), ABSENT)
                 if options:
-                    yield f"{layer.name}.{dopant.ion}", options
+                    yield f"{layer.name}.{dopant.ion}", options, layer
+
+    @property
+    def parents(self) -> dict[str, tuple[str, Option]]:
+        """What is chosen about an optional layer matters only while the layer is there."""
+        return {name: (owner.name, PRESENT) for name, _, owner in self._choices() if owner and owner.optional}
+
+    def topology(self, choice: Mapping[str, Option]) -> str:
+        """The canonical form of a choice as text: laser and, from the core outward, what is there with its limits.
+
+        Names of layers, choices about absent parts, and which of two equal optional layers is there make no difference.
+        """
+        bounds = self._limits(choice)
+        parts = []
+        for k, layer in enumerate(self.layers):
+            if choice.get(layer.name, PRESENT) != PRESENT:
+                continue
+            limits = [
+                f"{ion} {low:.9g}:{high:.9g}"
+                for ion, low, high in zip(self.ions, bounds.fraction_low[k], bounds.fraction_high[k], strict=True)
+                if high > 0.0
+            ]
+            size = f"{bounds.thickness_low_nm[k]:.9g}:{bounds.thickness_high_nm[k]:.9g} nm"
+            parts.append(" ".join([self.hosts(choice)[k], size, *limits]))
+        return f"{self.wavelength_nm(choice):.9g} nm | {' | '.join(parts)}"
 
     def wavelength_nm(self, choice: Mapping[str, Option]) -> float:
         return float(choice.get("wavelength_nm", self.wavelengths_nm[0]))
@@ -183,6 +209,19 @@ class DesignSpace:
 
     def bounds(self, choice: Mapping[str, Option]) -> Bounds:
         """Limits of every number for one set of choices; raises `InputError` when nothing fits them."""
+        bounds = self._limits(choice)
+        least_nm, radius = bounds.thickness_low_nm.sum(), bounds.largest_radius_nm
+        if least_nm > radius * (1 + 1e-9):
+            raise InputError(
+                f"the thinnest layers are {2 * least_nm:g} nm across, more than max_diameter_nm {2 * radius:g}",
+                cure="allow thinner layers or a larger particle",
+            )
+        if (bounds.fraction_low.sum(axis=1) > 1.0 + 1e-9).any():
+            raise InputError("the least shares of a layer add to more than 100 mol%", cure="lower the minima")
+        return bounds
+
+    def _limits(self, choice: Mapping[str, Option]) -> Bounds:
+        """The same, whether anything fits them or not."""
         thickness, fraction = [], []
         for layer in self.layers:
             there = choice.get(layer.name, PRESENT) == PRESENT
@@ -197,13 +236,6 @@ class DesignSpace:
             fraction.append(shares)
         t, x = np.array(thickness, dtype=float), np.array(fraction, dtype=float)
         radius = np.inf if self.max_diameter_nm is None else 0.5 * self.max_diameter_nm
-        if t[:, 0].sum() > radius * (1 + 1e-9):
-            raise InputError(
-                f"the thinnest layers are {2 * t[:, 0].sum():g} nm across, more than max_diameter_nm {2 * radius:g}",
-                cure="allow thinner layers or a larger particle",
-            )
-        if (x[:, :, 0].sum(axis=1) > 1.0 + 1e-9).any():
-            raise InputError("the least shares of a layer add to more than 100 mol%", cure="lower the minima")
         return Bounds(t[:, 0], t[:, 1], x[:, :, 0], x[:, :, 1], t[:, 2], x[:, :, 2], radius)
 
     def particle(
@@ -219,6 +251,16 @@ class DesignSpace:
             }
             layers.append(Layer(layer.name, self.hosts(choice)[k], float(thickness_nm[k]), dopants))
         return Particle(tuple(layers))
+
+    def geometry(self, particle: Particle) -> Geometry:
+        """The numbers of a particle whose layers have the names of this space."""
+        thickness, fraction = np.zeros(len(self.layers)), np.zeros((len(self.layers), len(self.ions)))
+        place = {layer.name: k for k, layer in enumerate(self.layers)}
+        for layer in particle.layers:
+            thickness[place[layer.name]] = layer.thickness_nm
+            for ion, share in layer.dopants_mol_percent.items():
+                fraction[place[layer.name], self.ions.index(ion)] = 0.01 * share
+        return Geometry(jnp.asarray(thickness), jnp.asarray(fraction), jnp.asarray(self.interface_mixing_nm))
 
 
 def _least(value: Value) -> float:

@@ -29,6 +29,27 @@ class Unconstrained(NamedTuple):
     fraction: Float[Array, "layers ions"]
 
 
+class Packing:
+    """The numbers that may move, as one flat vector, and back."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        free_sizes = bounds.thickness_high_nm > bounds.thickness_low_nm
+        free_shares = bounds.fraction_high > bounds.fraction_low
+        self._shape = free_shares.shape
+        self.free = np.concatenate([free_sizes, free_shares.ravel()])
+
+    def flat(self, z: Unconstrained) -> np.ndarray:
+        """The free entries; also of a gradient."""
+        return np.concatenate([np.asarray(z.thickness), np.asarray(z.fraction).ravel()])[self.free]
+
+    def point(self, free: np.ndarray) -> Unconstrained:
+        """The whole point; what cannot move is 0."""
+        full = np.zeros(self.free.size)
+        full[self.free] = free
+        layers = self._shape[0]
+        return Unconstrained(jnp.asarray(full[:layers]), jnp.asarray(full[layers:].reshape(self._shape)))
+
+
 def _deal(z: Array, low: Array, high: Array, total: ScalarLike) -> Array:
     """Values between `low` and `high` whose sum keeps within `total`, along the last axis."""
     n = z.shape[-1]

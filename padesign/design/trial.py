@@ -19,7 +19,8 @@ class Candidate:
     `loss` is what the gradients followed and is never reported as a result.
     `violations` maps a constraint to by how much it is broken (positive is broken), in the constraint's own unit.
     `design` is the resolved design (a fixed run file's `particle` and `excitation`), `metrics` further honest
-    numbers, `history` one mapping per inner step, `curve` columns of the power curve.
+    numbers, `history` one mapping per inner step, `curve` columns of the power curve, `cost` what the trial computed
+    (see `padesign.design.cost`).
     """
 
     outcome: str
@@ -31,6 +32,7 @@ class Candidate:
     history: Sequence[Mapping[str, float]] = ()
     curve: Mapping[str, Sequence[float]] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    cost: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def feasible(self) -> bool:
@@ -44,6 +46,28 @@ class Candidate:
         return cls(**record)
 
 
+@dataclass(frozen=True)
+class Task:
+    """What one trial shall do: plain data, so that it may travel to another process.
+
+    `repeat` counts the earlier trials of the same topology. `rival` is the smallest loss after every evaluation along
+    the best descent so far; a descent that cannot be expected to reach its end is broken off. Empty when there is
+    nothing to compare with.
+    """
+
+    choice: Mapping[str, Option]
+    seed: int
+    repeat: int = 0
+    rival: Sequence[float] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Task:
+        return cls(**record)
+
+
 class AbstractProblem(Protocol):
     """What a campaign needs to know of the design problem it searches."""
 
@@ -53,14 +77,33 @@ class AbstractProblem(Protocol):
         ...
 
     @property
+    def parents(self) -> Mapping[str, tuple[str, Option]]:
+        """Discrete variables that mean something only while another one has this option; parents come first."""
+        ...
+
+    @property
+    def seeds(self) -> Sequence[Mapping[str, Option]]:
+        """Choices worth trying first: those of known designs."""
+        ...
+
+    def topology(self, choice: Mapping[str, Option]) -> str:
+        """The canonical form of a choice: equal for choices whose designs are physically the same."""
+        ...
+
+    @property
     def objective_name(self) -> str: ...
 
     @property
     def unit(self) -> str: ...
 
     @property
+    def aims(self) -> Mapping[str, bool]:
+        """Metrics of which the Pareto front is wanted, and whether larger is better; empty for a single aim."""
+        ...
+
+    @property
     def maximise(self) -> bool: ...
 
-    def refine(self, choice: Mapping[str, Option], seed: int, on_step: OnStep) -> Candidate:
+    def refine(self, task: Task, on_step: OnStep) -> Candidate:
         """Improve the continuous variables of one choice by gradients, then judge the best design honestly."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import logging
@@ -9,16 +10,18 @@ import math
 import signal
 import threading
 import time
-import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, final
 
-from padesign.design.trial import AbstractProblem, Candidate, Option
+from padesign.design.trial import AbstractProblem, Option, Task
 from padesign.errors import InputError
+from padesign.search.engines import AbstractEngine, Answer, SerialEngine
+from padesign.search.front import Front, find_front
 from padesign.search.journal import Journal, Proposal, has_result
+from padesign.search.repeats import rival, worth_repeating
 from padesign.search.runfolder import RunFolder, TrialRecord, write_json, write_text
 from padesign.search.tracker import CampaignInfo, NullTracker, Tracker
 
@@ -26,6 +29,10 @@ _log = logging.getLogger("padesign")
 ALL_DONE, INTERRUPTED, TIME_LIMIT = "all trials done", "interrupted", "time limit"
 _SAME_FAILURE = 3
 _RECENT = 10
+_LOOK_s = 0.5
+"""Longest wait for an answer before it is asked again whether to stop."""
+_REFUSALS = 10
+"""Proposals in a row that are known already, before one is explored again from new starts."""
 
 
 @final
@@ -35,7 +42,8 @@ class CampaignSettings:
 
     `trials` counts all trials of the run folder, so a larger number extends a run; `sampler` is one of
     `padesign.search.sampler.SAMPLERS`; `time_limit_s` holds for one session, and the running trial is finished;
-    `patience` stops when so many trials in a row brought no better design.
+    `patience` stops when so many trials in a row brought no better design; `storage` is the address of a database for
+    what Optuna remembers, by default a file in the run folder.
     """
 
     trials: int
@@ -43,6 +51,7 @@ class CampaignSettings:
     sampler: str = "tpe"
     time_limit_s: float | None = None
     patience: int | None = None
+    storage: str | None = None
 
     def __post_init__(self) -> None:
         if self.trials < 1:
@@ -117,6 +126,12 @@ class CampaignResult:
     trials: tuple[TrialRecord, ...]
     stopped_because: str
     session_s: float
+    aims: Mapping[str, bool] = field(default_factory=dict)
+
+    @property
+    def front(self) -> Front | None:
+        """The Pareto front of several aims."""
+        return find_front(self.trials, self.aims)
 
     @property
     def best(self) -> TrialRecord | None:
@@ -146,6 +161,7 @@ class CampaignResult:
             "feasible_share": self.feasible_share,
             "outcomes": outcomes,
             "trial_s_total": sum(record.duration_s for record in self.trials),
+            "front": None if self.front is None else self.front.to_json(),
             "best": None
             if best is None
             else {
@@ -166,6 +182,7 @@ class Campaign:
     the seed (the bounds of the run file, say); `parameter_set` is handed to the tracker; `trial_artifacts` makes the
     files of one trial (a figure) and `report` those of the campaign (figures, recipes), each as name -> path. A resumed
     campaign asks for the files of its earlier trials again, so let `trial_artifacts` return those that it made before.
+    `make_engine` says where trials are computed, by default in this process.
     """
 
     def __init__(
@@ -180,7 +197,9 @@ class Campaign:
         parameter_set: Mapping[str, Any] | None = None,
         trial_artifacts: Callable[[TrialRecord], Mapping[str, Path]] | None = None,
         report: Callable[[CampaignResult], Mapping[str, Path]] | None = None,
+        make_engine: Callable[[], AbstractEngine] | None = None,
     ) -> None:
+        self._make_engine = make_engine or (lambda: SerialEngine(problem, self._step))
         self._problem, self._settings, self._folder = problem, settings, folder
         self._tracker: Tracker = tracker if tracker is not None else NullTracker()
         self._emit = on_event if on_event is not None else _ignore
@@ -195,13 +214,20 @@ class Campaign:
         cannot be written, or holds another search.
         """
         begin = time.monotonic()
-        with self._folder.lock(), _interrupts(self._emit) as interrupted:
-            journal = self._open()
+        with (
+            self._folder.lock(),
+            interrupts(self._tell) as interrupted,
+            contextlib.closing(self._open()) as journal,
+        ):
             self._tracker.start_campaign(self._info(journal.campaign_id))
             for number in sorted(journal.records):
                 self._track(journal.records[number])
             self._emit(CampaignStarted(len(journal.records), self._settings.trials))
-            reason = self._search(journal, begin, interrupted)
+            engine = self._make_engine()
+            try:
+                reason = self._search(journal, engine, begin, interrupted)
+            finally:
+                engine.close()
             result = self._result(journal, reason, time.monotonic() - begin)
             artifacts = write_tables(result, self._folder)
             try:
@@ -210,6 +236,12 @@ class Campaign:
             finally:
                 self._tracker.finish(result.to_json(), artifacts)
         return result
+
+    def _step(self, number: int, step: int, values: Mapping[str, float]) -> None:
+        self._emit(InnerStep(number, step, values))
+
+    def _tell(self, text: str) -> None:
+        self._emit(Notice(text))
 
     def _open(self) -> Journal:
         problem, seed = self._problem, self._settings.seed
@@ -225,7 +257,16 @@ class Campaign:
             "unit": problem.unit,
             "maximise": problem.maximise,
         }
-        return Journal(self._folder, choices, seed=seed, maximise=problem.maximise, identity=identity)
+        return Journal(
+            self._folder,
+            choices,
+            seed=seed,
+            maximise=problem.maximise,
+            identity=identity,
+            parents=problem.parents,
+            storage=self._settings.storage,
+            known_designs=() if self._settings.sampler == "brute" else problem.seeds,
+        )
 
     def _info(self, campaign_id: str) -> CampaignInfo:
         problem = self._problem
@@ -242,51 +283,88 @@ class Campaign:
             parameter_set=self._parameter_set,
         )
 
-    def _search(self, journal: Journal, begin: float, interrupted: threading.Event) -> str:
-        failures: list[str] = []  # of this session, "" for a trial that did not raise
-        while len(journal.records) < self._settings.trials:
-            if interrupted.is_set():
-                return INTERRUPTED
-            limit = self._settings.time_limit_s
-            if limit is not None and time.monotonic() - begin >= limit:
-                return TIME_LIMIT
-            patience = self._settings.patience
-            if patience is not None and _since_best(journal.records, self._problem.maximise) >= patience:
-                return f"no better design in the last {patience} trials"
-            proposal = journal.ask(self._settings.sampler)
-            self._emit(TrialStarted(proposal.number, self._settings.trials, proposal.choice))
-            record, failure = self._do(proposal)
-            journal.tell(proposal, record)
-            self._track(record)
-            self._emit(self._progress(journal, record))
-            failures.append(failure)
-            if len(failures) == _SAME_FAILURE and failures[0] and len(set(failures)) == 1:
-                return (
-                    f"the first {_SAME_FAILURE} trials failed the same way: {record.candidate.outcome}; "
-                    f"the traceback is in {self._folder.trial_file(record.number)}"
+    def _search(self, journal: Journal, engine: AbstractEngine, begin: float, interrupted: threading.Event) -> str:
+        """Keep the engine busy until there is a reason to stop, then wait for what runs."""
+        running: dict[int, Proposal] = {}
+        first: list[Answer] = []  # of this session
+        reason = ""
+        while True:
+            reason = reason or self._reason_to_stop(journal, begin, interrupted, first)
+            if reason:
+                for number in engine.withdraw():
+                    del running[number]
+                if not running:
+                    return reason
+            elif len(running) < engine.slots and len(journal.records) + len(running) < self._settings.trials:
+                self._begin_one(journal, engine, running)
+                continue
+            for answer in engine.wait(_LOOK_s):
+                proposal = running.pop(answer.number)
+                record = TrialRecord(
+                    answer.number,
+                    proposal.choice,
+                    proposal.seed,
+                    answer.candidate,
+                    answer.duration_s,
+                    answer.finished_at_s,
+                    answer.traceback,
                 )
-        return ALL_DONE
+                self._finish_one(journal, proposal, record, engine.slots)
+                engine.settled(answer.number)
+                if len(first) < _SAME_FAILURE:
+                    first.append(answer)
 
-    def _do(self, proposal: Proposal) -> tuple[TrialRecord, str]:
-        """Refine one choice; an exception becomes a record. Also says where it was raised, "" when it was not."""
+    def _reason_to_stop(
+        self, journal: Journal, begin: float, interrupted: threading.Event, first: Sequence[Answer]
+    ) -> str:
+        settings = self._settings
+        if len(first) == _SAME_FAILURE and first[0].where and len({answer.where for answer in first}) == 1:
+            return (
+                f"the first {_SAME_FAILURE} trials failed the same way: {first[-1].candidate.outcome}; "
+                f"the traceback is in {self._folder.trial_file(first[-1].number)}"
+            )
+        if len(journal.records) >= settings.trials:
+            return ALL_DONE
+        if interrupted.is_set():
+            return INTERRUPTED
+        if settings.time_limit_s is not None and time.monotonic() - begin >= settings.time_limit_s:
+            return TIME_LIMIT
+        if settings.patience is not None and _since_best(journal.records, self._problem.maximise) >= settings.patience:
+            return f"no better design in the last {settings.patience} trials"
+        return ""
+
+    def _begin_one(self, journal: Journal, engine: AbstractEngine, running: dict[int, Proposal]) -> None:
+        """Propose a trial and hand it to the engine; one whose answer outlived the end of the journal is only told."""
+        while True:
+            proposal = journal.ask(self._settings.sampler)
+            earlier = self._earlier(journal, proposal)
+            if proposal.settled or proposal.refused >= _REFUSALS or self._settings.sampler == "brute":
+                break
+            topology = self._problem.topology(proposal.choice)
+            alike = sum(self._problem.topology(other.choice) == topology for other in running.values())
+            best = next(iter(rank(journal.records.values(), self._problem.maximise)), None)
+            best = best if best is not None and has_result(best.candidate) else None
+            if worth_repeating(earlier, best, self._problem.maximise, alike):
+                break
+            journal.refuse(proposal)
+        journal.accept(proposal)
+        self._emit(TrialStarted(proposal.number, self._settings.trials, proposal.choice))
         if proposal.answered is not None:
-            return proposal.answered, ""
-        begin, where, text = time.monotonic(), "", ""
+            self._finish_one(journal, proposal, proposal.answered, engine.slots)
+            return
+        running[proposal.number] = proposal
+        task = Task(proposal.choice, proposal.seed, len(earlier), rival(journal.records.values()))
+        engine.submit(proposal.number, task)
 
-        def on_step(step: int, values: Mapping[str, float]) -> None:
-            self._emit(InnerStep(proposal.number, step, values))
+    def _earlier(self, journal: Journal, proposal: Proposal) -> list[TrialRecord]:
+        """Finished trials of the same topology."""
+        topology = self._problem.topology(proposal.choice)
+        return [r for r in journal.records.values() if self._problem.topology(r.choice) == topology]
 
-        try:
-            candidate = self._problem.refine(proposal.choice, proposal.seed, on_step)
-        except Exception as error:
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{type(error).__name__} at {frame.filename}:{frame.lineno}"
-            text = traceback.format_exc()
-            first_line = next(iter(str(error).splitlines()), "")
-            candidate = Candidate(f"error: {type(error).__name__}: {first_line}", None, math.inf, {}, {}, {})
-        duration = time.monotonic() - begin
-        record = TrialRecord(proposal.number, proposal.choice, proposal.seed, candidate, duration, time.time(), text)
-        return record, where
+    def _finish_one(self, journal: Journal, proposal: Proposal, record: TrialRecord, slots: int) -> None:
+        journal.tell(proposal, record)
+        self._track(record)
+        self._emit(self._progress(journal, record, slots))
 
     def _track(self, record: TrialRecord) -> None:
         artifacts: Mapping[str, Path] = {}
@@ -305,7 +383,7 @@ class Campaign:
             artifacts=artifacts,
         )
 
-    def _progress(self, journal: Journal, record: TrialRecord) -> TrialFinished:
+    def _progress(self, journal: Journal, record: TrialRecord, slots: int) -> TrialFinished:
         records, total = journal.records, self._settings.trials
         recent = [records[number].duration_s for number in sorted(records)[-_RECENT:]]
         mean = sum(recent) / len(recent)
@@ -318,14 +396,21 @@ class Campaign:
             best=feasible[0] if feasible else None,
             feasible_share=len(feasible) / len(records),
             trial_s=mean,
-            left_s=mean * max(0, total - len(records)),
+            left_s=mean * max(0, total - len(records)) / slots,
         )
 
     def _result(self, journal: Journal, reason: str, session_s: float) -> CampaignResult:
         problem = self._problem
         trials = rank(journal.records.values(), problem.maximise)
         return CampaignResult(
-            self._folder.path, problem.objective_name, problem.unit, problem.maximise, trials, reason, session_s
+            self._folder.path,
+            problem.objective_name,
+            problem.unit,
+            problem.maximise,
+            trials,
+            reason,
+            session_s,
+            problem.aims,
         )
 
 
@@ -397,7 +482,7 @@ def _since_best(records: Mapping[int, TrialRecord], maximise: bool) -> int:
 
 
 @contextmanager
-def _interrupts(emit: Callable[[Event], None]) -> Iterator[threading.Event]:
+def interrupts(tell: Callable[[str], None]) -> Iterator[threading.Event]:
     """Turn the first SIGINT or SIGTERM into an event and the second into `KeyboardInterrupt`."""
     asked = threading.Event()
 
@@ -405,7 +490,7 @@ def _interrupts(emit: Callable[[Event], None]) -> Iterator[threading.Event]:
         if asked.is_set():
             raise KeyboardInterrupt
         asked.set()
-        emit(Notice("stopping after the running trial; interrupt again to stop at once"))
+        tell("stopping after the running trial; interrupt again to stop at once")
 
     if threading.current_thread() is not threading.main_thread():
         yield asked

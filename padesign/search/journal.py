@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution
-from optuna.storages import JournalStorage
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
@@ -30,6 +29,7 @@ _log = logging.getLogger("padesign")
 _NUMBER, _CHOICE, _OUTCOME = "padesign.number", "padesign.choice", "padesign.outcome"
 _IDENTITY, _ID = "padesign.identity", "padesign.campaign_id"
 _OUTCOME_CONSTRAINT = "padesign.outcome"
+_KNOWN, _REFUSED = "padesign.known_design", "padesign.refused_for"
 _BROKEN = 1e6
 """What Optuna is told of a constraint whose violation has no finite number, and of a trial that has no result."""
 
@@ -37,13 +37,19 @@ _BROKEN = 1e6
 @final
 @dataclass(frozen=True)
 class Proposal:
-    """One trial to be done; `answered` holds its record when the answer is on disk already."""
+    """One trial to be done; `answered` holds its record when the answer is on disk already.
+
+    `settled`: it has had its number for longer, or stands for a known design, so it is done without question.
+    `refused` proposals for this number came before.
+    """
 
     number: int
     choice: Mapping[str, Option]
     seed: int
     answered: TrialRecord | None
     trial: Trial
+    settled: bool
+    refused: int
 
 
 @final
@@ -58,21 +64,26 @@ class Journal:
         seed: int,
         maximise: bool,
         identity: Mapping[str, Any],
+        parents: Mapping[str, tuple[str, Option]] | None = None,
+        known_designs: Sequence[Mapping[str, Option]] = (),
+        storage: str | None = None,
     ) -> None:
         """Open or begin the journal in `folder` and set right what a crash has left.
 
-        Raises `InputError` when the journal belongs to another search (`identity` differs) or is damaged.
+        `parents` names the choices that mean something only while another has one option: they are not asked
+        otherwise. A new search begins with `known_designs`. `storage` is the address of a database for Optuna's part,
+        by default `study.journal` in the folder. Raises `InputError` when the journal belongs to another
+        search (`identity` differs) or is damaged.
         """
         self._folder, self._choices, self._seed, self._maximise = folder, choices, seed, maximise
-        self._distributions: dict[str, BaseDistribution] = {
-            name: CategoricalDistribution(list(options)) for name, options in choices.items()
-        }
+        self._parents = dict(parents or {})
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         _mend(folder)
         try:
+            self._storage = _database(storage) if storage else JournalStorage(JournalFileBackend(str(folder.journal)))
             self._study = optuna.create_study(
-                study_name="padesign",
-                storage=JournalStorage(JournalFileBackend(str(folder.journal))),
+                study_name="padesign" if storage is None else folder.name,
+                storage=self._storage,
                 direction="maximize" if maximise else "minimize",
                 load_if_exists=True,
             )
@@ -86,22 +97,45 @@ class Journal:
         self.records: dict[int, TrialRecord] = {}
         self._highest = -1
         self._recover()
+        self._begin_with(known_designs)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        if isinstance(self._storage, RDBStorage):
+            self._storage.remove_session()
+            self._storage.engine.dispose()
 
     @property
     def campaign_id(self) -> str:
         return self._study.user_attrs[_ID]
 
     def ask(self, sampler: str) -> Proposal:
-        """The next trial: one that was left behind, or a new one."""
-        self._study.sampler = build_sampler(sampler, self._seed, self._highest + 1, self._choices)
-        trial = self._study.ask(self._distributions)
-        number = trial.user_attrs.get(_NUMBER)
-        if number is None:
-            number = self._highest + 1
-            trial.set_user_attr(_NUMBER, number)
-        self._highest = max(self._highest, number)
+        """The next trial: one that was left behind, or a new one. Say `accept` or `refuse` of it."""
+        number = self._highest + 1
+        refused = sum(trial.user_attrs.get(_REFUSED) == number for trial in self._study.get_trials(deepcopy=False))
+        self._study.sampler = build_sampler(sampler, self._seed, number, self._choices, self._parents, refused)
+        trial = self._study.ask()
+        for name, options in self._choices.items():
+            parent, option = self._parents.get(name, ("", ""))
+            if not parent or trial.params.get(parent) == option:
+                trial.suggest_categorical(name, list(options))
+        attrs = trial.user_attrs
+        settled = _NUMBER in attrs or _KNOWN in attrs
+        number = attrs.get(_NUMBER, number)
         seed = derive_seed(self._seed, number, "start")
-        return Proposal(number, dict(trial.params), seed, self._folder.read_trial(number), trial)
+        answered = self._folder.read_trial(number) if _NUMBER in attrs else None
+        return Proposal(number, dict(trial.params), seed, answered, trial, settled, refused)
+
+    def accept(self, proposal: Proposal) -> None:
+        """The proposal becomes the trial of its number."""
+        if _NUMBER not in proposal.trial.user_attrs:
+            proposal.trial.set_user_attr(_NUMBER, proposal.number)
+        self._highest = max(self._highest, proposal.number)
+
+    def refuse(self, proposal: Proposal) -> None:
+        """The proposal is not computed; the next one for this number will be another."""
+        proposal.trial.set_user_attr(_REFUSED, proposal.number)
+        self._study.tell(proposal.trial, state=TrialState.FAIL)
 
     def tell(self, proposal: Proposal, record: TrialRecord) -> None:
         """Put the answer on disk, then tell Optuna."""
@@ -161,6 +195,20 @@ class Journal:
                 self._enqueue(number, record.choice)
         self._highest = max([-1, *latest, *on_disk])
 
+    def _begin_with(self, choices: Sequence[Mapping[str, Option]]) -> None:
+        """Queue known designs, each once, in a search that has no trial yet or was broken off while queueing."""
+        trials = self._study.get_trials(deepcopy=False)
+        queued = {
+            trial.user_attrs[_KNOWN]
+            for trial in trials
+            if _KNOWN in trial.user_attrs and (trial.state is TrialState.WAITING or _NUMBER in trial.user_attrs)
+        }
+        if not queued and self._highest >= 0:
+            return
+        for place, choice in enumerate(choices):
+            if place not in queued:
+                self._study.enqueue_trial(dict(choice), user_attrs={_KNOWN: place, _CHOICE: dict(choice)})
+
     def _enqueue(self, number: int, choice: Mapping[str, Option]) -> None:
         self._study.enqueue_trial(dict(choice), user_attrs={_NUMBER: number, _CHOICE: dict(choice)})
 
@@ -191,6 +239,18 @@ def told_constraints(candidate: Candidate) -> dict[str, float]:
     }
     solved = candidate.outcome == "ok" and candidate.value is not None and math.isfinite(candidate.value)
     return {**told, _OUTCOME_CONSTRAINT: 0.0 if solved else _BROKEN}
+
+
+def _database(address: str) -> BaseStorage:
+    """A database that Optuna keeps its trials in, such as postgresql+psycopg://host/name."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        return RDBStorage(address)
+    except (SQLAlchemyError, ImportError, ValueError) as error:
+        reason = next(iter(str(error).splitlines()), "")
+        cure = 'Check the address and that the server runs; PostgreSQL needs: pip install "padesign[postgresql]"'
+        raise InputError(f"the database of `search.storage` cannot be used: {reason}", cure=cure) from error
 
 
 def _mend(folder: RunFolder) -> None:

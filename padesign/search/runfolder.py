@@ -172,7 +172,7 @@ class RunFolder:
         if not path.exists():
             return None
         try:
-            return TrialRecord.from_json(_revive(_read_json(path)))
+            return TrialRecord.from_json(read_revived(path))
         except (KeyError, TypeError) as error:
             raise InputError(
                 f"`{path}` is not the record of a trial: {error}", cure="Restore it from a copy, or start a new run."
@@ -191,7 +191,7 @@ class RunFolder:
         try:
             holder = json.loads(text)
             here = str(holder["host"]) == socket.gethostname() and os.name == "posix"
-            return not here or _alive(int(holder["pid"]), holder.get("started"))
+            return not here or process_alive(int(holder["pid"]), holder.get("started"))
         except (ValueError, KeyError, TypeError):
             return True
 
@@ -199,7 +199,7 @@ class RunFolder:
     def lock(self) -> Iterator[None]:
         """Hold the folder for this process. Raises `InputError` when another process that is alive holds it."""
         path = self.path / _LOCK
-        me = {"pid": os.getpid(), "host": socket.gethostname(), "started": _start_ticks(os.getpid()), "id": _token()}
+        me = {"pid": os.getpid(), "host": socket.gethostname(), "started": start_ticks(os.getpid()), "id": _token()}
         text = json.dumps(me)
         for _ in range(10):
             try:
@@ -269,6 +269,11 @@ def _revive(value: Any) -> Any:
     return _NON_FINITE.get(value, value) if isinstance(value, str) else value
 
 
+def read_revived(path: Path) -> Any:
+    """What `write_json` wrote, with numbers that are not finite as they were."""
+    return _revive(_read_json(path))
+
+
 def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -309,7 +314,7 @@ def _clear_stale_lock(path: Path) -> None:
         raise _in_use(path, "a process whose lock file cannot be read") from error
     if host != socket.gethostname() or os.name != "posix":
         raise _in_use(path, f"process {pid} on {host}")
-    if pid > 0 and _alive(pid, started):
+    if pid > 0 and process_alive(pid, started):
         raise _in_use(path, f"process {pid}")
     aside = path.with_name(f"{_LOCK}.{_token()}")
     try:
@@ -323,18 +328,19 @@ def _clear_stale_lock(path: Path) -> None:
     aside.unlink()
 
 
-def _alive(pid: int, started: str | None) -> bool:
+def process_alive(pid: int, started: str | None) -> bool:
+    """Whether a process of this machine lives and is the one that began at `started` (see `start_ticks`)."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         pass
-    now = _start_ticks(pid)
+    now = start_ticks(pid)
     return started is None or now is None or now == started
 
 
-def _start_ticks(pid: int) -> str | None:
+def start_ticks(pid: int) -> str | None:
     """When a process started, in the kernel's ticks, so that a process number used again is told apart."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -4,6 +4,7 @@ never stopped."""
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 import random
 import warnings
@@ -13,16 +14,17 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from padesign.design.trial import Option
 from padesign.errors import InputError
 
-SAMPLERS = ("tpe", "random", "brute")
+SAMPLERS = ("tpe", "nsga2", "gp", "random", "brute")
 _LONGEST_LIST = 100_000
 _STARTUP_TRIALS = 10
+_POPULATION = 20
 
 
 def derive_seed(seed: int, number: int, purpose: str) -> int:
@@ -31,46 +33,73 @@ def derive_seed(seed: int, number: int, purpose: str) -> int:
     return int.from_bytes(digest, "big") % 2**31
 
 
-def build_sampler(kind: str, seed: int, number: int, choices: Mapping[str, Sequence[Option]]) -> BaseSampler:
-    """The sampler that proposes trial `number`.
+def build_sampler(
+    kind: str,
+    seed: int,
+    number: int,
+    choices: Mapping[str, Sequence[Option]],
+    parents: Mapping[str, tuple[str, Option]] | None = None,
+    attempt: int = 0,
+) -> BaseSampler:
+    """The sampler that proposes trial `number`, for the `attempt`th time when earlier proposals were known already.
 
-    `tpe` learns from the finished trials which options go well together, `random` draws at random, `brute` goes
-    through every combination in a shuffled order, again and again with new start seeds.
+    `tpe` learns from the finished trials which options go well together, `nsga2` breeds them (for hundreds of trials),
+    `gp` fits a Gaussian process (needs the package torch), `random` draws at random, `brute` goes through every
+    combination in a shuffled order, again and again with new start seeds.
     A fresh sampler per trial, seeded by the trial's number, makes the proposals of a resumed campaign those of an
     uninterrupted one; a sampler made again with the campaign's seed would repeat its first proposals.
     Raises `InputError` for an unknown kind and for a list that is too long to be exhausted.
     """
-    own = derive_seed(seed, number, "proposal")
+    own = derive_seed(seed, number, f"proposal {attempt}" if attempt else "proposal")
     if kind == "tpe":
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            return TPESampler(multivariate=True, group=True, n_startup_trials=_STARTUP_TRIALS, seed=own)
+            return TPESampler(
+                multivariate=True, group=True, n_startup_trials=_STARTUP_TRIALS, constant_liar=True, seed=own
+            )
+    if kind == "nsga2":
+        return NSGAIISampler(population_size=_POPULATION, seed=own)
+    if kind == "gp":
+        return _gaussian_process(own)
     if kind == "random":
         return RandomSampler(seed=own)
     if kind == "brute":
-        return BruteSampler(choices, seed, number)
+        return BruteSampler(choices, parents or {}, seed, number)
     raise InputError(
         f"`sampler` is {kind!r}, which is not known", cure=f"Use one of: {', '.join(SAMPLERS)}.", path=("sampler",)
     )
 
 
-class BruteSampler(BaseSampler):
-    """Trial `number` gets the combination at place `number` of a shuffled list of all combinations."""
+def _gaussian_process(seed: int) -> BaseSampler:
+    try:
+        import torch  # type: ignore[import-not-found]  # noqa: F401
+    except ImportError as error:
+        cure = "Install torch, or use `sampler: tpe`."
+        raise InputError("`sampler: gp` needs the package torch", cure=cure, path=("sampler",)) from error
+    from optuna.samplers import GPSampler
 
-    def __init__(self, choices: Mapping[str, Sequence[Option]], seed: int, number: int) -> None:
-        sizes = tuple(len(options) for options in choices.values())
-        total = math.prod(sizes)
+    return GPSampler(seed=seed, deterministic_objective=True)
+
+
+class BruteSampler(BaseSampler):
+    """Trial `number` gets the combination at place `number` of a shuffled list of all that are different."""
+
+    def __init__(
+        self,
+        choices: Mapping[str, Sequence[Option]],
+        parents: Mapping[str, tuple[str, Option]],
+        seed: int,
+        number: int,
+    ) -> None:
+        total = math.prod(len(options) for options in choices.values())
         if total > _LONGEST_LIST:
             raise InputError(
                 f"the discrete choices have {total} combinations, too many to try each",
                 cure="Use `sampler: tpe`, or offer fewer options.",
                 path=("sampler",),
             )
-        place = _shuffled(total, seed)[number % total]
-        self._choice: dict[str, Option] = {}
-        for name, options in choices.items():
-            place, index = divmod(place, len(options))
-            self._choice[name] = options[index]
+        order = _shuffled(tuple((n, tuple(o)) for n, o in choices.items()), tuple(parents.items()), seed)
+        self._choice = dict(zip(choices, order[number % len(order)], strict=True))
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         return {}
@@ -87,7 +116,17 @@ class BruteSampler(BaseSampler):
 
 
 @lru_cache(maxsize=4)
-def _shuffled(total: int, seed: int) -> tuple[int, ...]:
-    order = list(range(total))
-    random.Random(derive_seed(seed, total, "order")).shuffle(order)
+def _shuffled(
+    choices: tuple[tuple[str, tuple[Option, ...]], ...], parents: tuple[tuple[str, tuple[str, Option]], ...], seed: int
+) -> tuple[tuple[Option, ...], ...]:
+    """Every combination, with the first option for what means nothing in it."""
+    names, owners = [name for name, _ in choices], dict(parents)
+
+    def different(combination: tuple[Option, ...]) -> bool:
+        chosen = dict(zip(names, combination, strict=True))
+        asleep = [name for name, (parent, option) in owners.items() if chosen[parent] != option]
+        return all(chosen[name] == dict(choices)[name][0] for name in asleep)
+
+    order = [one for one in itertools.product(*(options for _, options in choices)) if different(one)]
+    random.Random(derive_seed(seed, len(order), "order")).shuffle(order)
     return tuple(order)

@@ -12,13 +12,15 @@ from padesign.config.build import build_problem, build_reference
 from padesign.design import problem as programs
 from padesign.design.evaluate import fixed_geometry
 from padesign.design.problem import InnerSettings, Problem
+from padesign.design.trial import Task
 
 QUICKSTART = Path(__file__).parents[2] / "configs" / "quickstart.yaml"
 AT_MOST = 4
 
 
 def compiled() -> int:
-    return sum(function.count for function in (programs._loss_and_gradient, programs._judge, programs.solved))
+    every = programs._loss_and_gradient, programs._guess, programs._judge, programs.solved
+    return sum(function.count for function in every)
 
 
 def test_the_quickstart_and_its_reference_compile_at_most_four_programs() -> None:
@@ -28,7 +30,9 @@ def test_the_quickstart_and_its_reference_compile_at_most_four_programs() -> Non
     problem = Problem(problem.space, problem.objective, problem.scene, InnerSettings(1, 1), problem.parameter_sets)
     before = compiled()
     for number, values in enumerate(itertools.product(*problem.choices.values())):
-        candidate = problem.refine(dict(zip(problem.choices, values, strict=True)), number, lambda step, record: None)
+        candidate = problem.refine(
+            Task(dict(zip(problem.choices, values, strict=True)), number), lambda step, record: None
+        )
         assert candidate.outcome == "ok"
     assert compiled() - before == 3
     space = build_reference(run, run.compare_with[0])

@@ -38,9 +38,14 @@ def note(**line):
 
 class Problem:
     choices = {"host": ("NaYF4", "NaGdF4", "KPb2Cl5"), "shells": (0, 1, 2, 3)}
+    parents, seeds, aims = {}, (), {}
     objective_name, unit, maximise = "S", "1", True
 
-    def refine(self, choice, seed, on_step):
+    def topology(self, choice):
+        return str(choice)
+
+    def refine(self, task, on_step):
+        choice, seed = task.choice, task.seed
         note(session=session, begin=seed)
         history = []
         for step in range(5):
@@ -75,11 +80,15 @@ class Finished:
     """The same problem for a campaign that has nothing left to do."""
 
     objective_name, unit, maximise = "S", "1", True
+    parents, seeds, aims = {}, (), {}
 
     def __init__(self) -> None:
         self.choices = {"host": ("NaYF4", "NaGdF4", "KPb2Cl5"), "shells": (0, 1, 2, 3)}
 
-    def refine(self, choice, seed, on_step):
+    def topology(self, choice):
+        return str(choice)
+
+    def refine(self, task, on_step):
         pytest.fail("a finished trial is done again")
 
 

@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from padesign.cli import app
 from padesign.design.problem import Problem
-from padesign.design.trial import Candidate
+from padesign.design.trial import Candidate, Task
 
 # The reference has the layers of the design, so its judgement needs no program of its own.
 RUN = """\
@@ -138,13 +138,15 @@ def scripted(here: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[
     """Replace the physics by a fixed answer; `act` runs inside every trial."""
 
     def script(act: Callable[[], None], violations: dict[str, float]) -> None:
-        def refine(self: Problem, choice: Any, seed: int, on_step: Any) -> Candidate:
+        def refine(self: Problem, task: Task, on_step: Any) -> Candidate:
             act()
+            choice = task.choice
             geometry = self.space.bounds(choice)
             particle = self.space.particle(choice, geometry.thickness_high_nm.tolist(), geometry.fraction_high)
             return Candidate("ok", 5.0, 1.0, violations, self.describe(choice, particle), {"threshold_kW_per_cm2": 9.0})
 
         monkeypatch.setattr(Problem, "refine", refine)
+        monkeypatch.setattr(Problem, "sensitivities", lambda self, choice, particle: {})
         monkeypatch.setattr(Problem, "check", lambda self: "")
 
     return script

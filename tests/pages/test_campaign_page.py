@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from padesign.cli import app
 from padesign.cli.console import number
 from padesign.design.problem import Problem
-from padesign.design.trial import Candidate
+from padesign.design.trial import Candidate, Task
 
 NASTY = "<script>alert('notes')</script> & <b>bold</b> {{ 7 * 7 }} </script>"
 RUN = f"""\
@@ -35,7 +35,8 @@ tracking: {{enabled: false}}
 POWERS = np.geomspace(1.0, 100.0, 20)
 
 
-def answer(self: Problem, choice: Any, seed: int, on_step: Any) -> Candidate:
+def answer(self: Problem, task: Task, on_step: Any) -> Candidate:
+    choice = task.choice
     bounds = self.space.bounds(choice)
     particle = self.space.particle(choice, bounds.thickness_high_nm.tolist(), bounds.fraction_high)
     S = 3.0 + particle.diameter_nm / 7.0
@@ -64,6 +65,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         patch.setattr(Problem, "refine", answer)
+        patch.setattr(Problem, "sensitivities", lambda self, choice, particle: {"S_exact": {"core radius": 0.5}})
         patch.setattr(Problem, "check", lambda self: "")
         done = CliRunner().invoke(app, ["run", "shown.yaml"])
     assert done.exit_code == 0, done.stderr

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from padesign.design.characterise import Readings, readings, state_at
-from padesign.design.problem import JUDGE_COARSENESS
+from padesign.design.scene import JUDGE_COARSENESS
 from padesign.observables import imaging
 from padesign.observables.balance import photon_balance
 from padesign.observables.beam import averaged_slope, beam_averaged

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from padesign.design.dynamics import decay, jumps, paired_pulses, pulse_train, ramp, switch_on, turning_points
-from padesign.design.problem import JUDGE_COARSENESS
+from padesign.design.scene import JUDGE_COARSENESS
 from padesign.observables.solution import Solution, solve
 from padesign.observables.traces import rise
 from padesign.solve.profiles import Pulses, Ramp, Sine

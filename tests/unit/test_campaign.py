@@ -47,13 +47,18 @@ class Fake:
     """The value is a pure function of choice and seed; `answer` may replace it, `on_call` runs before each answer."""
 
     objective_name, unit, maximise = "S", "1", True
+    parents, seeds, aims = {}, (), {}
 
     def __init__(
         self, choices=CHOICES, answer: Callable[[int], Candidate] | None = None, on_call: Callable[[int], None] = id
     ) -> None:
         self.choices, self.answer, self.on_call, self.calls = choices, answer, on_call, []
 
-    def refine(self, choice, seed, on_step):
+    def topology(self, choice):
+        return str(sorted(choice.items()))
+
+    def refine(self, task, on_step):
+        choice, seed = task.choice, task.seed
         self.calls.append(seed)
         on_step(0, {"loss": 1.0})
         self.on_call(len(self.calls))
@@ -339,8 +344,8 @@ def test_tpe_learns_which_options_are_good(tmp_path):
 
 
 def test_an_unknown_sampler_is_refused_with_the_list():
-    with pytest.raises(InputError, match="tpe, random, brute"):
-        build_sampler("gp", 0, 0, {})
+    with pytest.raises(InputError, match="tpe, nsga2, gp, random, brute"):
+        build_sampler("annealing", 0, 0, {})
 
 
 def test_the_tables_hold_one_row_per_trial_best_first(tmp_path):

@@ -1,0 +1,31 @@
+"""What a search computes, counted in power curves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
+
+EQUIVALENTS: Mapping[str, float] = MappingProxyType(
+    {"screens": 0.5, "curves": 1.0, "gradients": 2.0, "judgements": 4.0},
+)
+"""Power curves (loss on the search grid) that cost as much: a loss guessed from the threshold alone, a curve, a loss
+with its gradient, a judgement on twice the cells and half the steps in power. Measured, and rounded up, by
+`python -m experiments.benchmarks.search --costs`."""
+EQUIVALENT = "curve_equivalents"
+
+
+class Meter:
+    """Counts one trial."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def add(self, what: str, count: int = 1) -> None:
+        """One or more of the kinds of `EQUIVALENTS`."""
+        self._counts[what] += count
+
+    def total(self) -> dict[str, float]:
+        """The count of each kind, and all together in `curve_equivalents`."""
+        equivalents = sum(EQUIVALENTS[what] * count for what, count in self._counts.items())
+        return {**{what: float(count) for what, count in self._counts.items()}, EQUIVALENT: equivalents}

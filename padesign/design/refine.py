@@ -1,0 +1,147 @@
+"""The inner search of one trial: pick starts by what is cheap, follow gradients, give up what is hopeless, finish."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from padesign.design.cost import Meter
+from padesign.design.descent import Descent, Function, descend
+from padesign.design.rounding import Steps, on_grid
+from padesign.design.transforms import Packing, Unconstrained, inverse, start_point
+from padesign.design.trial import OnStep, Task
+from padesign.kinetics.particle_network import Geometry
+
+if TYPE_CHECKING:
+    from padesign.design.problem import Problem
+
+_GUESSED_PER_START, _SOLVED_PER_START = 8, 3
+"""Points that a start is the best of, where the objective guesses without a power curve and where it does not."""
+_NEAR_STATED = 0.1
+_SURVEY_STALL, _FINISH_STALL = 0.02, 5e-4
+"""Gain in loss (units of ln) over four evaluations at which a descent ends."""
+
+
+class Refinement:
+    """One trial's descents. After `run`, `point` is the best free vector and `loss` its loss."""
+
+    def __init__(self, problem: Problem, task: Task, on_step: OnStep) -> None:
+        self._problem, self._task, self._on_step = problem, task, on_step
+        self._bounds = problem.space.bounds(task.choice)
+        self._packing = Packing(self._bounds)
+        self._rng = np.random.default_rng(task.seed)
+        self._preferences = problem.preferences(task.seed)
+        self.meter = Meter()
+        self.history: list[dict[str, float]] = []
+        self.loss = np.inf
+        self.gradient: np.ndarray | None = None
+        self.point = self._packing.flat(start_point(self._bounds, self._rng, spread=0.0))
+
+    def run(self) -> None:
+        """Search."""
+        inner = self._problem.inner
+        if inner.steps and self._packing.free.any():
+            self._search(inner.starts, inner.steps, inner.learning_rate)
+        else:
+            self._keep(self._descend(0, self.point, 1, 0.0, ()))
+
+    def geometry(self, point: np.ndarray) -> Geometry:
+        return self._problem.geometry(self._packing.point(point), self._bounds)
+
+    def on_grid(self, steps: Steps, count: int) -> list[Geometry]:
+        """The best design on the grid of what can be made, and the runners-up."""
+        best = self.geometry(self.point)
+        arrays = np.asarray(best.thickness_nm), np.asarray(best.fraction)
+        slope = np.zeros(self._packing.free.size)
+        if self.gradient is not None:
+            slope[self._packing.free] = self._by_geometry(self.gradient)
+        found = on_grid(*arrays, slope, self._bounds, steps, count)
+        return [Geometry(jnp.asarray(t), jnp.asarray(x), best.interface_mixing_nm) for t, x in found]
+
+    def _by_geometry(self, gradient: np.ndarray) -> np.ndarray:
+        """Derivative of the loss by the free thicknesses and fractions, from that by the free vector."""
+
+        def flat(free: jnp.ndarray) -> jnp.ndarray:
+            full = jnp.zeros(self._packing.free.size).at[np.flatnonzero(self._packing.free)].set(free)
+            layers = self._bounds.thickness_low_nm.size
+            z = Unconstrained(full[:layers], full[layers:].reshape(self._bounds.fraction_low.shape))
+            geometry = self._problem.geometry(z, self._bounds)
+            return jnp.concatenate([geometry.thickness_nm, geometry.fraction.ravel()])[self._packing.free]
+
+        jacobian = np.asarray(jax.jacfwd(flat)(jnp.asarray(self.point)))
+        return np.linalg.lstsq(jacobian.T, gradient, rcond=None)[0]
+
+    def _search(self, starts: int, steps: int, learning_rate: float | None) -> None:
+        rival = () if self._problem.objective.varies else self._task.rival  # losses of other weights do not compare
+        best: tuple[int, Descent] | None = None
+        for number, point in enumerate(self._starts(starts)):
+            found = self._descend(number, point, steps + (learning_rate is not None), _SURVEY_STALL, rival)
+            if best is None or found.loss < best[1].loss:
+                best = number, found
+            if found.lowest and (not rival or found.lowest[-1] < rival[-1]):
+                rival = found.lowest
+            self._keep(found)
+        if learning_rate is None and best is not None and best[1].ended_because in ("stalled", "evaluations used"):
+            self._keep(self._descend(best[0], best[1].point, steps, _FINISH_STALL, ()))
+
+    def _descend(
+        self, number: int, point: np.ndarray, evaluations: int, stall: float, rival: Sequence[float]
+    ) -> Descent:
+        rate = self._problem.inner.learning_rate
+        function = self._recorded(number)
+        return descend(function, point, evaluations=evaluations, stall=stall, rival=rival, learning_rate=rate)
+
+    def _keep(self, found: Descent) -> None:
+        if found.loss < self.loss:
+            self.loss, self.point, self.gradient = found.loss, found.point, found.gradient
+
+    def _recorded(self, number: int) -> Function:
+        """Loss and gradient, told and counted."""
+
+        def function(point: np.ndarray) -> tuple[float, np.ndarray]:
+            loss, gradient = self.evaluate(point)
+            if np.isfinite(loss):
+                record = {"start": float(number), "loss": loss}
+                self.history.append(record)
+                self._on_step(len(self.history), record)
+            return loss, gradient
+
+        return function
+
+    def evaluate(self, point: np.ndarray) -> tuple[float, np.ndarray]:
+        """Loss and gradient at a free vector, counted."""
+        batch = self._problem.robust
+        self.meter.add("gradients", 1 if batch is None else batch.samples)
+        loss, gradient = self._problem.loss(
+            self._packing.point(point), self._bounds, self._task.choice, self._preferences
+        )
+        return float(loss), self._packing.flat(gradient)
+
+    def _starts(self, count: int) -> Iterator[np.ndarray]:
+        """First a known or the stated design, then points from the whole range, each the best of a few."""
+        for number in range(count):
+            known = self._problem.known_start(self._task.choice) if number == self._task.repeat == 0 else None
+            if known is not None:
+                yield self._packing.flat(inverse(known.thickness_nm, known.fraction, self._bounds))
+            elif number == 0:
+                yield self._packing.flat(start_point(self._bounds, self._rng, spread=_NEAR_STATED))
+            else:
+                yield self._screened()
+
+    def _screened(self) -> np.ndarray:
+        """The best of a few points from the whole range."""
+        if self._problem.objective.guesses:
+            points = self._anywhere(_GUESSED_PER_START)
+            self.meter.add("screens", len(points))
+            losses = [self._problem.guess(self._packing.point(x), self._bounds, self._task.choice) for x in points]
+        else:
+            points = self._anywhere(_SOLVED_PER_START)
+            losses = [self.evaluate(x)[0] for x in points]
+        return points[int(np.argmin(np.nan_to_num(losses, nan=np.inf)))]
+
+    def _anywhere(self, count: int) -> list[np.ndarray]:
+        return [self._packing.flat(start_point(self._bounds, self._rng, spread=np.inf)) for _ in range(count)]

@@ -1,0 +1,130 @@
+"""Designs for batches: what particles reach whose sizes and compositions scatter around the target.
+
+Differentiable Monte Carlo with common random numbers: the search follows a statistic of the losses of a few particles
+whose errors stay the same from step to step. The claim is made with other particles, more of them, because a search
+fits its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from padesign.kinetics.particle_network import Geometry
+from padesign.types import Scalar
+
+Aim = Literal["mean", "quantile", "yield"]
+_WIDTH = 0.1
+"""Softness in ln of the step that counts particles within a specification."""
+_PULL = 0.1
+"""Weight of the mean loss beside a yield, which has no slope where no particle is near the specification."""
+_LEAST = 0.05
+_CUT = 3.0
+
+
+class Errors(NamedTuple):
+    """Standard normal numbers: `thickness` (samples, layers), `fraction` (samples, layers, ions)."""
+
+    thickness: Float[Array, "samples layers"]
+    fraction: Float[Array, "samples layers ions"]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statistic of a batch with the limits between which it lies with 68 % confidence; not finite for no number."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Robust:
+    """What scatters and which statistic counts.
+
+    `core`, `shell`, `dopant`: relative standard deviations of normal distributions, independent for every layer and
+    ion, cut at 3. `aim`: the `mean` of the value; the `quantile`, which a share `level` of the particles does not
+    reach; the `yield`, the share of the particles whose value is at least (or at most) `specification`.
+    """
+
+    core: float
+    shell: float
+    dopant: float
+    aim: Aim = "quantile"
+    level: float = 0.1
+    specification: float = 1.0
+    samples: int = 16
+    judge_samples: int = 64
+    seed: int = 1
+
+    @property
+    def words(self) -> str:
+        """What is claimed, for people."""
+        return {
+            "mean": "mean over a batch",
+            "quantile": f"value that {self.level:.0%} of a batch do not reach",
+            "yield": f"share of a batch that meets {self.specification:g}",
+        }[self.aim]
+
+    @property
+    def counts_values(self) -> bool:
+        """Whether the statistic needs the honest values beside the losses."""
+        return self.aim == "yield"
+
+    def draw(self, layers: int, ions: int, samples: int, stream: int) -> Errors:
+        """Errors of so many particles; different streams are independent."""
+        rng = np.random.default_rng([self.seed, stream])
+        sizes, shares = rng.standard_normal((samples, layers)), rng.standard_normal((samples, layers, ions))
+        return Errors(jnp.asarray(np.clip(sizes, -_CUT, _CUT)), jnp.asarray(np.clip(shares, -_CUT, _CUT)))
+
+    def made(self, target: Geometry, errors: Errors) -> Geometry:
+        """The particle that is made instead of the target; `errors` of one particle."""
+        return scattered(target, errors, self.core, self.shell, self.dopant)
+
+    def loss(self, losses: Float[Array, " samples"], values: Float[Array, " samples"], maximise: bool) -> Scalar:
+        """Statistic of the losses of a batch, smaller is better; a yield counts `values`, NaN where there is none."""
+        if self.aim == "mean":
+            return jnp.mean(losses)
+        if self.aim == "quantile":
+            return jnp.quantile(losses, 1.0 - self.level)
+        sign = 1.0 if maximise else -1.0
+        sound = jnp.isfinite(values) & (values > 0.0)
+        margin = sign * (jnp.log(jnp.where(sound, values, 1.0)) - jnp.log(self.specification)) / _WIDTH
+        meets = jnp.where(sound, jax.nn.sigmoid(margin), 0.0)
+        return -jnp.log(jnp.mean(meets) + 1e-3) + _PULL * jnp.mean(losses)
+
+    def claim(self, values: np.ndarray, maximise: bool) -> Claim:
+        """The statistic of a batch's honest values; NaN stands for a particle without a value, which is the worst."""
+        count = values.size
+        if self.aim == "mean":
+            error = float(values.std(ddof=1) / np.sqrt(count))
+            return Claim(float(values.mean()), float(values.mean()) - error, float(values.mean()) + error)
+        worst = -np.inf if maximise else np.inf
+        settled = np.where(np.isfinite(values), values, worst)
+        if self.aim == "yield":
+            meets = settled >= self.specification if maximise else settled <= self.specification
+            share = float(meets.mean())
+            error = float(np.sqrt(max(share * (1.0 - share), 1.0 / count) / count))
+            return Claim(share, max(share - error, 0.0), min(share + error, 1.0))
+        ordered = np.sort(settled) if maximise else np.sort(settled)[::-1]
+        error = np.sqrt(count * self.level * (1.0 - self.level))
+
+        def at(rank: float) -> float:
+            return float(ordered[int(np.clip(np.ceil(rank) - 1, 0, count - 1))])
+
+        low, high = sorted((at(count * self.level - error), at(count * self.level + error)))
+        return Claim(at(count * self.level), low, high)
+
+
+def scattered(target: Geometry, errors: Errors, core: float, shell: float, dopant: float) -> Geometry:
+    """A particle with errors: sizes stay above 5 % of the target, no layer holds more than 100 mol%."""
+    spread = jnp.full(target.thickness_nm.shape, shell).at[0].set(core)
+    sizes = target.thickness_nm * jnp.maximum(1.0 + spread * errors.thickness, _LEAST)
+    shares = target.fraction * jnp.maximum(1.0 + dopant * errors.fraction, 0.0)
+    total = shares.sum(axis=-1, keepdims=True)
+    return Geometry(sizes, shares / jnp.maximum(total, 1.0), target.interface_mixing_nm)

@@ -1,0 +1,74 @@
+"""What is the same for every design of a run, and how one particle is put into it and solved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from padesign.kinetics.light import EmittingNetwork
+from padesign.kinetics.mixed import check_processes, with_processes
+from padesign.kinetics.particle_network import Conditions, Geometry, Signature, particle_model
+from padesign.observables.solution import Solution, SteadyStateMethod, solve
+from padesign.particle.surroundings import BULK, Surroundings
+
+JUDGE_COARSENESS = 0.5
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is the same for every design of a run."""
+
+    irradiance_window_kW_per_cm2: tuple[float, float]
+    temperature_K: float
+    beams: tuple[tuple[float, float], ...] = ()
+    """Further beams that stay on: (wavelength in nm, irradiance in kW cm^-2)."""
+    surroundings: Surroundings = BULK
+    add_processes: tuple[str, ...] = ()
+    replace_processes: tuple[str, ...] = ()
+    method: SteadyStateMethod = "continuation"
+    cells_per_layer: int = 2
+    judge_cells_per_layer: int = 4
+
+    def conditions(self, wavelength_nm: float) -> Conditions:
+        """What the rates depend on beside the particle, with the swept laser at this wavelength."""
+        wavelengths, irradiances = zip(*self.beams, strict=True) if self.beams else ((), ())
+        return Conditions(
+            jnp.asarray(wavelength_nm),
+            jnp.asarray(self.temperature_K),
+            jnp.asarray(wavelengths, dtype=float),
+            1e3 * jnp.asarray(irradiances, dtype=float),
+            self.surroundings,
+        )
+
+
+Hosts = tuple[dict[str, Any], ...]
+
+
+def build_particle_network(
+    signature: Signature, geometry: Geometry, hosts: Hosts, conditions: Conditions, scene: Scene
+) -> EmittingNetwork:
+    """The network of one particle, with the processes that the scene adds by hand."""
+    light, _ = particle_model(signature).build(geometry, hosts, conditions)
+    return with_processes(light, conditions.wavelength_nm, scene.add_processes, scene.replace_processes)
+
+
+def check_hand_written(
+    signature: Signature, geometry: Geometry, hosts: Hosts, conditions: Conditions, scene: Scene
+) -> None:
+    """Raise `InputError` for a hand-written process of the scene that does not fit this particle's levels."""
+    if scene.add_processes or scene.replace_processes:
+        light, _ = jax.jit(particle_model(signature).build)(geometry, hosts, conditions)
+        wavelength_nm, temperature_K = float(conditions.wavelength_nm), float(conditions.temperature_K)
+        check_processes(light, wavelength_nm, temperature_K, scene.add_processes, scene.replace_processes)
+
+
+def solve_particle(
+    signature: Signature, geometry: Geometry, hosts: Hosts, conditions: Conditions, scene: Scene, coarseness: float
+) -> Solution:
+    """The solved power curve of one particle."""
+    light = build_particle_network(signature, geometry, hosts, conditions, scene)
+    low, high = scene.irradiance_window_kW_per_cm2
+    return solve(light, low, high, method=scene.method, coarseness=coarseness)
