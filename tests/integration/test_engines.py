@@ -82,7 +82,7 @@ def check_whole(folder: RunFolder, log: Path, trials: int) -> None:
 
 @pytest.mark.parametrize("kind", ["local", "shared", pytest.param("dask", marks=needs_dask)])
 def test_three_random_kills_of_workers_lose_no_trial_and_count_none_twice(kind: str, tmp_path: Path) -> None:
-    trials, chance = 16, random.Random(hash(kind) % 1000)
+    trials, chance = 16, random.Random(kind)
     folder = RunFolder.create(tmp_path, kind, "version: 1\n", {})
     log = tmp_path / "log"
     moments = sorted(chance.sample(range(1, trials - 2), KILLS))
