@@ -1,4 +1,4 @@
-"""Where ions sit: on the cation sites of a hexagonal lattice or anywhere, in a sphere or a periodic box; who is near."""
+"""Where ions sit, on the cation sites of a lattice or anywhere, in a sphere or a periodic box; who is near."""
 
 from __future__ import annotations
 
