@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from experiments.monte_carlo import transfer_table
 from experiments.monte_carlo.avalanche import Task, measure
 from experiments.monte_carlo.excitation import estimate, lives
 from experiments.monte_carlo.particle import Run, simulate
@@ -105,13 +106,13 @@ def test_without_light_ions_are_in_thermal_balance_and_no_process_wins_over_its_
 
 @pytest.fixture(scope="module")
 def tm() -> tuple[Rates, np.ndarray, float]:
-    """Rates of Tm, the steady state of an ion alone at 1 MW/cm^2 in padesign, and the reach of the surface."""
+    """Rates of Tm, the steady state of an ion alone at 10 MW/cm^2 in padesign, and the reach of the surface."""
     signature = tm_signature(1)
     light, parts = build(signature, TM_GEOMETRY)
     rates = rates_of_particle(particle_model(signature), light, parts, values(), (1064.0, 295.0))
     store = rates.level("3F4")
     reach = float(parts.surface_per_s[0][0, rates.lands[store], store]) / rates.surface[store]
-    alone = light.network.rates_per_s(np.zeros(light.network.n_unknowns), 1e6)
+    alone = light.network.rates_per_s(np.zeros(light.network.n_unknowns), 1e7)
     return rates, np.asarray(stationary_distribution(alone[0]))[0], reach
 
 
@@ -119,7 +120,7 @@ def test_ions_far_apart_have_the_steady_state_of_the_rate_network(tm: tuple[Rate
     rates, p, reach = tm
     places = row(50.0, 100)
     level = np.zeros(100, dtype=np.int64)
-    run = simulate(rates, neighbours(places, 3.0), np.full(100, reach), 1e6, level, 0.02, 12, 2, 3)
+    run = simulate(rates, neighbours(places, 3.0), np.full(100, reach), 1e7, level, 0.1, 12, 2, 3)
     seen = run.population[2:].mean(axis=0) / 100.0
     for name in ("3H6", "3F4", "3H4"):
         k = rates.level(name)
@@ -162,17 +163,19 @@ class _AtOnce:
         return done
 
 
-def test_a_smoke_run_writes_page_table_and_figure(tm: tuple[Rates, np.ndarray, float], tmp_path: Path) -> None:
+def test_a_smoke_run_writes_page_table_and_figure(
+    tm: tuple[Rates, np.ndarray, float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from experiments.monte_carlo.__main__ import SMOKE, Found, write
     from experiments.monte_carlo.continuum import Curve, Particle
-    from experiments.monte_carlo.transfer_table import transfer_table
 
+    monkeypatch.setattr(transfer_table, "PERCENT", (5.0,))
     numbers = {name: float(value) for name, value in load_parameter_set(HOST).values.items()}
-    one = Particle(tm[0], numbers, 295.0, 0.08, 4.0, 9.6)
-    tasks = [Task(1, 10.0 * power, 0.3, 5e3, 0.4, 0.2) for power in SMOKE.powers_kW_per_cm2]
+    one = Particle(tm[0], numbers, 295.0, 0.08, 2.5, 8.1)
+    tasks = [Task(1, 2.0 * power, 0.3, 5e3, 0.4, 0.2) for power in SMOKE.powers_kW_per_cm2]
     workers = _AtOnce()
     points = measure(one, tasks, workers)
-    rows = transfer_table(one, 0.2864, SMOKE.effort._replace(ions=400, excitations=30), workers)
+    rows = transfer_table.transfer_table(one, 0.2864, SMOKE.effort._replace(ions=400, excitations=30), workers)
     seen = np.array([point.run.population[2:].mean(axis=0) for point in points])
     curve = Curve(seen, 20.0, 14.0, float(points[0].ions), np.ones((len(points), len(one.rates.C6))))
     write(tmp_path, Found(one, 0.2864, rows, {"particle 1": points}, points[1:2], curve, curve), SMOKE, "test", 1.0)
