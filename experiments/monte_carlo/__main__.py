@@ -10,7 +10,7 @@ import multiprocessing
 import sys
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,6 +26,7 @@ from experiments.monte_carlo.avalanche import (
     window_slopes,
 )
 from experiments.monte_carlo.continuum import CELLS, Curve, Particle, continuum, lattice_distance_nm, particle
+from experiments.monte_carlo.excitation import Estimate
 from experiments.monte_carlo.transfer_table import Effort, Row, transfer_table
 from experiments.verify import commit
 
@@ -50,12 +51,12 @@ class Plan(NamedTuple):
 
 
 FULL = Plan(
-    Effort(8, 2000, 3000),
+    Effort(6, 1500, 2000),
     tuple(round(14.0 * 1.07**k, 2) for k in range(-3, 5)),
-    (12.0, 12.0, 12.0, 12.0, 6.0, 6.0, 3.0, 3.0),
+    (8.0, 8.0, 8.0, 8.0, 5.0, 4.0, 2.5, 2.5),
     1.0,
-    3,
-    (3, 5, 6),
+    2,
+    (3, 5),
 )
 SMOKE = Plan(Effort(2, 1200, 50), (13.0, 14.0, 15.0), (0.4, 0.4, 0.4), 0.2, 1, (1,))
 
@@ -87,13 +88,14 @@ def study(plan: Plan) -> Found:
         for power, time_s in zip(plan.powers_kW_per_cm2, plan.time_s, strict=True)
     ]
     quick = [tasks[k]._replace(fastest_hop_per_s=4.0 * FASTEST_HOP_per_s) for k in plan.check]
-    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as workers:
+    processes = ProcessPoolExecutor(2, multiprocessing.get_context("spawn"))
+    with processes as workers, ThreadPoolExecutor(1) as beside:
+        smooth = beside.submit(lambda: (continuum(powers), continuum(powers, mended_nm)))
         runs = measure(one, tasks + quick, workers)
         rows = transfer_table(one, mended_nm, plan.effort, workers)
     width = len(plan.powers_kW_per_cm2)
     points = {name: runs[k * width : (k + 1) * width] for k, name in enumerate(names)}
-    law, mended = continuum(powers), continuum(powers, mended_nm)
-    return Found(one, mended_nm, rows, points, runs[len(tasks) :], law, mended)
+    return Found(one, mended_nm, rows, points, runs[len(tasks) :], *smooth.result())
 
 
 def upper_per_ion(points: list[Point]) -> np.ndarray:
@@ -163,8 +165,9 @@ def avalanche_lines(found: Found, plan: Plan) -> list[str]:
     for k, power in enumerate(powers):
         cells = [f"{power:g}"]
         for name, curve in every.items():
-            error = f" ± {1e6 * found.points[name][k].upper_error / found.points[name][k].ions:.2g}"
-            cells.append(f"{1e6 * curve[k]:.3g}{error}" if name in found.points else f"{1e6 * curve[k]:.3g}")
+            point = found.points[name][k] if name in found.points else None
+            error = "" if point is None else f" ± {1e6 * point.upper_error / point.ions:.2g}"
+            cells.append(f"{1e6 * curve[k]:.3g}{error}")
         lines.append(f"| {' | '.join(cells)} |")
     measured = numbers(found, powers)
     window = STEPS * np.log10(powers[1] / powers[0])
@@ -191,9 +194,10 @@ def process_lines(found: Found, plan: Plan) -> list[str]:
     counted = sum(point.run.pair for point in last) / (seconds * len(last))
     upper, store = (np.mean([getattr(point, name) for point in last]) for name in ("upper", "store"))
     lines = [
-        f"\nPairs of ions at {plan.powers_kW_per_cm2[-1]:g} kW/cm^2, where the Monte Carlo has {store:.0f} ions in 3F4 and "
-        f"{upper:.2f} in 3H4; events per second, and over the numbers of ions in the two levels before:\n",
-        "| process | Monte Carlo (1/s) | per pair, continuum | per pair, lattice's mean field |",
+        f"\nPairs of ions at {plan.powers_kW_per_cm2[-1]:g} kW/cm^2, where the Monte Carlo has {store:.0f} ions in 3F4 "
+        f"and {upper:.2f} in 3H4: events per second; then the continuum's rate for one ion in each of the two levels "
+        "over that of the Monte Carlo.\n",
+        "| process | Monte Carlo (1/s) | continuum over it | lattice's mean field over it |",
         "|---|---|---|---|",
     ]
     bins = round(plan.settle_s / 0.1)
@@ -214,7 +218,8 @@ def process_lines(found: Found, plan: Plan) -> list[str]:
 def quick_lines(found: Found, plan: Plan) -> list[str]:
     """Runs with quicker hops beside the same runs."""
     lines = [
-        f"\nHops of 3F4 limited to {FASTEST_HOP_per_s:g} and {4 * FASTEST_HOP_per_s:g} s^-1 in a pair, share in 3H4, 1e-6:\n",
+        f"\nShare of ions in 3H4, 1e-6, with hops of 3F4 limited to {FASTEST_HOP_per_s:g} s^-1 in a pair and to "
+        "four times as much:\n",
         "| kW/cm^2 | limit | four times the limit |",
         "|---|---|---|",
     ]
@@ -257,10 +262,11 @@ def write(folder: Path, found: Found, plan: Plan, ran_on: str, seconds: float) -
     powers = np.array(plan.powers_kW_per_cm2)
     head = [
         "# Explicit ions against the continuum\n",
-        f"padesign {padesign.__version__}, commit {ran_on}; `python -m experiments.monte_carlo`; {seconds:.0f} s on two "
-        "processes. What it means is in docs/notes/monte_carlo.md.\n",
+        f"padesign {padesign.__version__}, commit {ran_on}; `python -m experiments.monte_carlo`; {seconds:.0f} s on "
+        "two processes. What it means is in docs/notes/monte_carlo.md.\n",
         "## Cross-relaxation of 3H4\n",
-        "Transfer rate per donor among acceptors in the ground state, s^-1; errors are standard errors over placements.\n",
+        "Transfer rate per donor among acceptors in the ground state, s^-1; errors are standard errors over "
+        "placements.\n",
         *transfer_lines(found.rows),
         f"\n## 8 % Tm, 17 nm core, 5.6 nm shell, {CELLS} cells\n",
         f"The continuum has S = {found.law.S:.1f} (exact) and its linear threshold at "
@@ -279,8 +285,8 @@ def write(folder: Path, found: Found, plan: Plan, ran_on: str, seconds: float) -
         (folder / "monte_carlo.csv").write_bytes(files.csv.read_bytes())
     with (folder / "monte_carlo_transfer.csv").open("w", newline="", encoding="utf-8") as handle:
         writer = csv.writer(handle, lineterminator="\n")
-        writer.writerow(["percent", "hopping", "law", "mended", *(f"lattice {n}" for n in found.rows[0].lattice._fields),
-                         *(f"random {n}" for n in found.rows[0].random._fields)])  # fmt: skip
+        kinds = [f"{place} {name}" for place in ("lattice", "random") for name in Estimate._fields]
+        writer.writerow(["percent", "hopping", "law", "mended", *kinds])
         writer.writerows([r.percent, r.hopping, r.law, r.mended, *r.lattice, *r.random] for r in found.rows)
 
 

@@ -59,7 +59,7 @@ def _scene():
 
 def particle() -> Particle:
     """The published particle as plain numbers."""
-    run, space, scene, signature, hosts = _scene()
+    _, space, scene, signature, hosts = _scene()
     model, geometry = particle_model(signature), fixed_geometry(space)
     wavelength = space.wavelengths_nm[0]
     light, parts = jax.jit(model.build)(geometry, hosts, scene.conditions(wavelength))
@@ -78,10 +78,10 @@ def lattice_distance_nm() -> float:
 
 def continuum(powers_kW_per_cm2: np.ndarray, nearest_nm: float | None = None) -> Curve:
     """The curve of padesign, if wanted with another nearest distance."""
-    run, space, scene, signature, hosts = _scene()
+    run, _, _, signature, hosts = _scene()
     if nearest_nm is not None:
         hosts = tuple({**host, NEAREST: jnp.asarray(nearest_nm)} for host in hosts)
-    light, parts, solution = _solved(hosts)
+    light, parts, solution = _solver()(hosts)
     band = solution.band(run.emission[0])
     states, _ = states_on_sweep(light.network, solution.trace, jnp.log(1e3 * jnp.asarray(powers_kW_per_cm2)))
     p = np.exp(np.asarray(states)).reshape(len(powers_kW_per_cm2), CELLS, -1)
@@ -96,13 +96,15 @@ def continuum(powers_kW_per_cm2: np.ndarray, nearest_nm: float | None = None) ->
     return Curve(number, float(solution.steepest(band).value), threshold, float(ions.sum()), happens)
 
 
-def _solved(hosts):
+@functools.cache
+def _solver():
     _, space, scene, signature, _ = _scene()
     low, high = scene.irradiance_window_kW_per_cm2
 
+    @jax.jit
     def build_and_solve(hosts):
         conditions = scene.conditions(space.wavelengths_nm[0])
         light, parts = particle_model(signature).build(fixed_geometry(space), hosts, conditions)
         return light, parts, solve(light, low, high, coarseness=0.5)
 
-    return jax.jit(build_and_solve)(hosts)
+    return build_and_solve

@@ -24,8 +24,8 @@ from experiments.monte_carlo.sites import Neighbours
 class Pairs(NamedTuple):
     """Processes by the levels of the ion that starts them and of its partner, with `C6` [nm^6/s] added up.
 
-    Those of levels (a, b) are at `first[a, b]` to `first[a, b + 1]`: `C6_until` runs up, `own` and `other` are the levels
-    afterwards, `process` the number in `Rates`. `most` (levels,) is the largest sum over b.
+    Those of levels (a, b) are at `first[a, b]` to `first[a, b + 1]`: `C6_until` runs up, `own` and `other` are the
+    levels afterwards, `process` the number in `Rates`. `most` (levels,) is the largest sum over b.
     """
 
     first: np.ndarray
@@ -39,8 +39,8 @@ class Pairs(NamedTuple):
 class Run(NamedTuple):
     """What a run counted. `population` (bins, levels): mean number of ions in each level in bins of equal time.
 
-    `single` (levels, levels) and `pair` (processes,) count events, [to, from] and by number in `Rates`; `surface` losses
-    by level; `level` (ions,) is the end state. All counts are of the time after the bins in `skipped`.
+    `single` (levels, levels) and `pair` (processes,) count events, [to, from] and by number in `Rates`; `surface`
+    losses by level; `level` (ions,) is the end state. All counts are of the time after the bins in `skipped`.
     """
 
     population: np.ndarray
@@ -139,8 +139,8 @@ def _neighbour(start: int, end: int, weight: np.ndarray, value: float) -> int:
 
 @numba.njit(cache=True)
 def _simulate(
-    own, surface, lands, surface_nm4, start, ion, weight, hop_weight, hops, first, C6_until, after, other_after, process,
-    most, processes, level, bin_s, bins, skipped, seed,
+    own, surface, lands, surface_nm4, start, ion, weight, hop_weight, hops, first, C6_until, after, other_after,
+    process, most, processes, level, bin_s, bins, skipped, seed,
 ):  # fmt: skip
     np.random.seed(seed)  # noqa: NPY002  (numba's own generator)
     n, levels = len(level), len(own)

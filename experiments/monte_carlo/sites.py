@@ -1,4 +1,4 @@
-"""Where ions sit: on the cation sites of a hexagonal lattice or anywhere, in a sphere or a periodic box; who is near."""
+"""Where ions sit, on the cation sites of a lattice or anywhere, in a sphere or a periodic box; who is near."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def orthogonal_cell() -> Cell:
     return Cell(lengths, np.array(places), np.array(share))
 
 
-def lattice_sum_per_nm6(reach_nm: float = 12.0) -> float:
+def lattice_sum_per_nm6(reach_nm: float = 6.0) -> float:
     """Sum of r^-6 [nm^-6] over the sites around one, each times the share of rare earths, mean over where one sits."""
     cell = orthogonal_cell()
     count = np.ceil(reach_nm / cell.lengths).astype(int)
