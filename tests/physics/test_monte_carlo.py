@@ -171,7 +171,7 @@ def test_a_smoke_run_writes_page_table_and_figure(
 
     monkeypatch.setattr(transfer_table, "PERCENT", (5.0,))
     numbers = {name: float(value) for name, value in load_parameter_set(HOST).values.items()}
-    one = Particle(tm[0], numbers, 295.0, 0.08, 4.0, 9.6)
+    one = Particle(tm[0], numbers, 295.0, 0.08, 3.0, 8.6)
     tasks = [Task(1, 10.0 * power, 0.3, 5e3, 0.4, 0.2) for power in SMOKE.powers_kW_per_cm2]
     workers = _AtOnce()
     points = measure(one, tasks, workers)
