@@ -82,7 +82,7 @@ def continuum(powers_kW_per_cm2: np.ndarray, nearest_nm: float | None = None) ->
     if nearest_nm is not None:
         hosts = tuple({**host, NEAREST: jnp.asarray(nearest_nm)} for host in hosts)
     light, parts, solution = _solver()(hosts)
-    band = solution.band(run.emission[0])
+    band = solution.band(str(next(iter(run.emission or ()))))
     states, _ = states_on_sweep(light.network, solution.trace, jnp.log(1e3 * jnp.asarray(powers_kW_per_cm2)))
     p = np.exp(np.asarray(states)).reshape(len(powers_kW_per_cm2), CELLS, -1)
     ions = np.asarray(light.ions_in_cell[0])

@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from padesign.parameters.hosts import load_host
 
@@ -100,7 +100,7 @@ def neighbours(
     """All pairs between `nearest_nm` and `reach_nm`, in the nearest image of a periodic box if there is one."""
     if box_nm is not None and np.any(reach_nm > 0.5 * box_nm):
         raise ValueError(f"a reach of {reach_nm} nm exceeds half of the box {box_nm}")
-    pairs = cKDTree(places_nm if box_nm is None else places_nm % box_nm, boxsize=box_nm)
+    pairs = KDTree(places_nm if box_nm is None else places_nm % box_nm, boxsize=box_nm)
     found = pairs.query_pairs(reach_nm, output_type="ndarray")
     apart = places_nm[found[:, 0]] - places_nm[found[:, 1]]
     if box_nm is not None:

@@ -171,8 +171,8 @@ def test_a_smoke_run_writes_page_table_and_figure(
 
     monkeypatch.setattr(transfer_table, "PERCENT", (5.0,))
     numbers = {name: float(value) for name, value in load_parameter_set(HOST).values.items()}
-    one = Particle(tm[0], numbers, 295.0, 0.08, 2.5, 8.1)
-    tasks = [Task(1, 2.0 * power, 0.3, 5e3, 0.4, 0.2) for power in SMOKE.powers_kW_per_cm2]
+    one = Particle(tm[0], numbers, 295.0, 0.08, 3.0, 8.6)
+    tasks = [Task(1, 10.0 * power, 0.3, 5e3, 0.4, 0.2) for power in SMOKE.powers_kW_per_cm2]
     workers = _AtOnce()
     points = measure(one, tasks, workers)
     rows = transfer_table.transfer_table(one, 0.2864, SMOKE.effort._replace(ions=400, excitations=30), workers)
