@@ -201,7 +201,7 @@ def process_lines(found: Found, plan: Plan) -> list[str]:
         "|---|---|---|---|",
     ]
     bins = round(plan.settle_s / 0.1)
-    mean = np.concatenate([point.run.population[bins:] for point in last]).mean(axis=0)
+    mean = np.asarray(np.mean(np.concatenate([point.run.population[bins:] for point in last]), axis=0))
     ions = float(np.mean([point.ions for point in last]))
     for k in [k for k in np.argsort(-counted) if not rates.hop[k]][:6]:
         (i, j), (i2, j2) = rates.before[k], rates.after[k]
