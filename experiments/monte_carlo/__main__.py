@@ -191,7 +191,7 @@ def process_lines(found: Found, plan: Plan) -> list[str]:
     """Most frequent processes of two ions at the highest power: events per second against both continua."""
     rates, last = found.particle.rates, [points[-1] for points in found.points.values()]
     seconds = plan.time_s[-1] - round(plan.settle_s, 6)
-    counted = sum(point.run.pair for point in last) / (seconds * len(last))
+    counted = np.stack([point.run.pair for point in last]).mean(axis=0) / seconds
     upper, store = (np.mean([getattr(point, name) for point in last]) for name in ("upper", "store"))
     lines = [
         f"\nPairs of ions at {plan.powers_kW_per_cm2[-1]:g} kW/cm^2, where the Monte Carlo has {store:.0f} ions in 3F4 "
@@ -201,7 +201,7 @@ def process_lines(found: Found, plan: Plan) -> list[str]:
         "|---|---|---|---|",
     ]
     bins = round(plan.settle_s / 0.1)
-    mean = np.asarray(np.mean(np.concatenate([point.run.population[bins:] for point in last]), axis=0))
+    mean = np.concatenate([point.run.population[bins:] for point in last]).mean(axis=0)
     ions = float(np.mean([point.ions for point in last]))
     for k in [k for k in np.argsort(-counted) if not rates.hop[k]][:6]:
         (i, j), (i2, j2) = rates.before[k], rates.after[k]
