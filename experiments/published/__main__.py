@@ -2,7 +2,7 @@
 
 Fits (`calibration.yaml`), predicts every system with the one set, predicts each fitted system again from a fit without
 it, and computes the trends. Writes the set, experiments/results/published.json, its figure and docs/evidence.md;
-`--page` writes the page again from the record.
+`--rest` goes on with the systems that the record lacks, `--page` writes the page again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from experiments.published import page
 from padesign.calibration.avalanche import AvalancheForward
 from padesign.calibration.fit import Posterior, fit, spread_ln
 from padesign.calibration.forward import AbstractForward, Fitted, make_forward
-from padesign.calibration.problem import load_calibration
+from padesign.calibration.problem import Calibration, load_calibration
 from padesign.calibration.schema import Avalanche, ObservationFile
 from padesign.calibration.write import fitted_range, set_document, write_set
 from padesign.cli.calibrate import calibration_record
@@ -62,6 +62,10 @@ def main() -> None:
         return
     began, made_on = time.perf_counter(), commit()
     problem = load_calibration(HERE / "calibration.yaml")
+    if sys.argv[1:] == ["--rest"]:
+        record = json.loads(RECORD.read_text(encoding="utf-8"))
+        predict_others(problem, record, began - 60.0 * record["minutes"])
+        return
     prior = problem.fitted.prior_sigma_ln()
     posterior = fit(problem.used, prior, told=say)
     host = problem.fitted.base.host
@@ -81,18 +85,24 @@ def main() -> None:
     save(record, began)
     record["trends"] = trends(problem.fitted, posterior)
     save(record, began)
-    valid = ValidRange(**{key: value for key, value in fitted_range(problem.used).items()})
-    record["predicted"] = []
+    predict_others(problem, record, began)
+
+
+def predict_others(problem: Calibration, record: dict[str, Any], began: float) -> None:
+    """Add the systems that are never fitted and not in the record yet."""
+    theta, covariance = (np.array(record["calibration"][key]) for key in ("theta", "covariance"))
+    valid = ValidRange(**fitted_range(problem.used))
+    rows = record.setdefault("predicted", [])
+    done = {row["system"] for row in rows}
     for observation in load_checked(HERE / "systems_other.yaml", ObservationFile).observations:
         one = make_forward(observation, problem.fitted, HERE)
-        rows = told(one, posterior.theta, posterior.covariance)
+        if one.name in done:
+            continue
         covered = one.covers()
         outside = valid.outside(covered["ions"], covered["temperature_K"][0], covered["pump_nm"])
-        for row in rows:
-            row["reason"] = getattr(observation, "reason", None)
-            row["outside"] = outside
-        record["predicted"] += rows
-        say(f"{one.name}: {[round(row['predicted'], 2) for row in rows]}")
+        new = told(one, theta, covariance)
+        rows += [row | {"reason": getattr(observation, "reason", None), "outside": outside} for row in new]
+        say(f"{one.name}: {[round(row['predicted'], 2) for row in new]}")
         save(record, began)
         jax.clear_caches()
         particle_model.cache_clear()
