@@ -31,11 +31,15 @@ DESIGN = {
 
 class Fake:
     objective_name, unit, maximise, choices = "S(P)", "1", True, {"host": ("NaYF4", "KPb2Cl5")}
+    parents, seeds, aims = {}, (), {}
 
     def __init__(self, steps: int = STEPS) -> None:
         self.count, self.steps = 0, steps
 
-    def refine(self, choice, seed, on_step):
+    def topology(self, choice):
+        return str(sorted(choice.items()))
+
+    def refine(self, task, on_step):
         self.count += 1
         value = [3.0, 5.0, 4.0, 6.0][(self.count - 1) % 4]
         return Candidate(
