@@ -10,8 +10,8 @@ EQUIVALENTS: Mapping[str, float] = MappingProxyType(
     {"screens": 0.5, "curves": 1.0, "gradients": 2.0, "judgements": 4.0},
 )
 """Power curves (loss on the search grid) that cost as much: a loss guessed from the threshold alone, a curve, a loss
-with its gradient, a judgement on twice the cells and half the steps in power. Measured, and rounded up, by
-`python -m experiments.benchmarks.search --costs`."""
+with its gradient, a judgement on twice the cells and half the steps in power. Assumptions;
+`python -m experiments.benchmarks.search --costs` measures them."""
 EQUIVALENT = "curve_equivalents"
 
 

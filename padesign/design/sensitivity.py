@@ -42,7 +42,7 @@ def slopes(
         return jnp.stack(list(found.values()))
 
     values, pull = jax.vjp(numbers, geometry.thickness_nm, geometry.fraction)
-    rows = jax.lax.map(pull, jnp.eye(len(names)))  # one after the other: batched rows compile three times as long
+    rows = jax.lax.map(pull, jnp.eye(len(names)))
     derivatives = {name: (rows[0][k], rows[1][k]) for k, name in enumerate(names)}
     return {name: values[k] for k, name in enumerate(names)}, derivatives
 

@@ -96,7 +96,8 @@ def _start_cluster(workers: int, address: str | None, disk: str) -> Any:
     if address is None:
         from distributed import LocalCluster
 
-        return LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None, local_directory=disk)
+        no_page: Any = None
+        return LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=no_page, local_directory=disk)
     if address != SLURM:
         return None
     try:
