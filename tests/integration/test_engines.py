@@ -223,6 +223,6 @@ def test_slurm_jobs_join_the_cluster_that_submitted_them(tmp_path: Path, monkeyp
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([ROOT, *sys.path]))
     folder, log = RunFolder.create(tmp_path, "slurm", "", {}), tmp_path / "log"
-    with dask.config.set({"jobqueue.slurm.cores": 1, "jobqueue.slurm.memory": "1GB"}):
+    with dask.config.set({"jobqueue.slurm.cores": 1, "jobqueue.slurm.memory": "4GB"}):
         result = search(folder, log, lambda: DaskEngine(make(log, TRIAL_s), 1, "slurm"), 3)
     assert len(result.trials) == 3 and all(record.candidate.outcome == "ok" for record in result.trials)

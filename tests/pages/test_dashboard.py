@@ -35,7 +35,8 @@ recipes: {count: 0}
 POWERS = np.geomspace(1.0, 100.0, 20)
 
 
-def answer(self: Problem, choice: Any, seed: int, on_step: Any) -> Candidate:
+def answer(self: Problem, task: Any, on_step: Any) -> Candidate:
+    choice = task.choice
     bounds = self.space.bounds(choice)
     particle = self.space.particle(choice, bounds.thickness_high_nm.tolist(), bounds.fraction_high)
     S = particle.diameter_nm
