@@ -55,7 +55,9 @@ def campaign_page(
         "summary": _summary(result, rows, objective),
         "warnings": [note for note in (calibration_note(sets), *row_range_notes(run, rows, sets)) if note],
         "cards": [_card(row, result, pictures, recipes) for row in rows if row.trial is not None],
-        "sensitivities": [{"label": row.label, **table} for row in rows if (table := sensitivity_table(row))],
+        "sensitivities": [
+            {"label": row.label, **table} for row in rows if (table := sensitivity_table(row, result.objective))
+        ],
         "comparison": {"header": header, "rows": cells, "text": [0, len(header) - 1]},
         "published": [f"{row.label}: {row.published['source']}" for row in rows if row.published],
         "meaning": MEANING,

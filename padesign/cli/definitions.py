@@ -61,6 +61,11 @@ def numbers_of(metrics: Mapping[str, float]) -> list[tuple[str, float | None, st
     return rows
 
 
+def label_of(metric: str) -> str:
+    """What a number of a design is called."""
+    return _METRICS[metric][0]
+
+
 def sets_of(run: RunFile, hosts: Iterable[str]) -> list[ParameterSet]:
     """The parameter sets of the hosts, each once."""
     names = dict.fromkeys(run.parameter_sets.get(host, host) for host in hosts)

@@ -7,10 +7,11 @@ from typing import Any
 
 from padesign import __version__
 from padesign.cli.console import number
-from padesign.cli.definitions import PLANE_WAVE, assumptions, calibration_note, range_notes
+from padesign.cli.definitions import PLANE_WAVE, assumptions, calibration_note, label_of, range_notes
 from padesign.cli.designs import Row, columns, usual_errors
 from padesign.config import RunFile
 from padesign.design.objective import AbstractObjective
+from padesign.design.sensitivity import VALUE
 from padesign.parameters import ParameterSet
 from padesign.search import CampaignResult
 
@@ -64,7 +65,7 @@ def report_page(
         "",
     ]
     for row in rows:
-        if table := sensitivity_table(row):
+        if table := sensitivity_table(row, result.objective):
             parts += [f"## What {_safe(row.label)} depends on", ""]
             parts += [*_table(table["header"], table["rows"]), "", f"{MEANING}.", ""]
     for note in [calibration_note(sets), *row_range_notes(run, rows, sets)]:
@@ -116,7 +117,7 @@ def front_text(result: CampaignResult) -> list[str]:
     ]
 
 
-def sensitivity_table(row: Row) -> dict[str, Any]:
+def sensitivity_table(row: Row, objective: str) -> dict[str, Any]:
     """Knobs down, numbers across: by how many percent a number changes per percent of the knob; empty if unknown."""
     names = list(row.sensitivities)
     if not names:
@@ -131,7 +132,8 @@ def sensitivity_table(row: Row) -> dict[str, Any]:
         ]
         for knob in knobs
     ]
-    return {"header": ["knob", "usual error", *names], "rows": cells, "text": [0]}
+    header = ["knob", "usual error", *(objective if name == VALUE else label_of(name) for name in names)]
+    return {"header": header, "rows": cells, "text": [0]}
 
 
 def _table(header: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:
