@@ -32,7 +32,3 @@ class InputError(PadesignError):
         key = ".".join(str(part) for part in self.path)
         head = ": ".join(part for part in (place, key, self.what) if part)
         return f"{head}\n  {self.cure}" if self.cure else head
-
-
-class NoFeasibleDesignError(PadesignError):
-    """A search ended and no candidate meets its constraints."""

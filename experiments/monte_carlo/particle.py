@@ -138,6 +138,16 @@ def _neighbour(start: int, end: int, weight: np.ndarray, value: float) -> int:
 
 
 @numba.njit(cache=True)
+def _move(number: np.ndarray, since: np.ndarray, area: np.ndarray, before: int, after: int, time: float) -> None:
+    """One ion changes its level: add up what both levels held since they last changed, in ions times seconds."""
+    for k in (before, after):
+        area[k] += number[k] * (time - since[k])
+        since[k] = time
+    number[before] -= 1.0
+    number[after] += 1.0
+
+
+@numba.njit(cache=True)
 def _simulate(
     own, surface, lands, surface_nm4, start, ion, weight, hop_weight, hops, first, C6_until, after, other_after,
     process, most, processes, level, bin_s, bins, skipped, seed,
@@ -231,21 +241,11 @@ def _simulate(
                             break
                 if b >= skipped:
                     single[a_after, a] += 1
-        area[b, a] += number[a] * (time - since[a])
-        since[a] = time
-        area[b, a_after] += number[a_after] * (time - since[a_after])
-        since[a_after] = time
-        number[a] -= 1.0
-        number[a_after] += 1.0
+        _move(number, since, area[b], a, a_after, time)
         level[i] = a_after
         changed[0], n_changed = i, 1
         if j >= 0:
-            area[b, b_before] += number[b_before] * (time - since[b_before])
-            since[b_before] = time
-            area[b, b_after] += number[b_after] * (time - since[b_after])
-            since[b_after] = time
-            number[b_before] -= 1.0
-            number[b_after] += 1.0
+            _move(number, since, area[b], b_before, b_after, time)
             level[j] = b_after
             changed[1], n_changed = j, 2
     return area / bin_s, single, lost, pair, level, tries

@@ -67,15 +67,3 @@ def _kernel(radius_nm: Array, outer_radius_nm: Array, closest_approach_nm: Array
 
 def _nodes(inner: Array, outer: Array, radius: Array, closest: Array) -> tuple[Array, Array]:
     return shell_quadrature(inner, outer, radius[..., None] - jnp.asarray(_GRADING) * closest[..., None])
-
-
-def mean_surface_loss(
-    inner_nm: ArrayLike,
-    outer_nm: ArrayLike,
-    outer_radius_nm: ArrayLike,
-    strength_nm4_per_s: ArrayLike,
-    closest_approach_nm: ArrayLike,
-) -> Array:
-    """Mean loss rate [1/s] of the ions of each cell to the surface: strength times `surface_kernel_nm4`."""
-    strength = jnp.asarray(strength_nm4_per_s, dtype=float)
-    return strength * surface_kernel_nm4(inner_nm, outer_nm, outer_radius_nm, closest_approach_nm)

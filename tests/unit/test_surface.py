@@ -11,7 +11,7 @@ import pytest
 
 from padesign.particle.cells import cell_volumes_nm3
 from padesign.particle.kernel import shell_integral_per_nm3
-from padesign.particle.surface import mean_surface_loss, surface_kernel_nm4, surface_loss_per_s
+from padesign.particle.surface import surface_kernel_nm4, surface_loss_per_s
 
 loss = jax.jit(surface_loss_per_s)
 average = jax.jit(surface_kernel_nm4)
@@ -45,11 +45,6 @@ def test_mean_over_a_cell_is_the_shell_integral_seen_from_the_surface():
 
 def test_cell_of_no_thickness_has_the_value_at_its_radius():
     assert float(average(INNER, OUTER, 10.0, 0.4)[4]) == pytest.approx(float(loss(4.0, 10.0, 1.0, 0.4)), rel=1e-12)
-
-
-def test_mean_loss_is_strength_times_the_kernel():
-    value = jax.jit(mean_surface_loss)(INNER, OUTER, 10.0, jnp.array([2.0, 3.0])[:, None], 0.4)
-    assert np.asarray(value)[1] == pytest.approx(3.0 * np.asarray(average(INNER, OUTER, 10.0, 0.4)), rel=1e-12)
 
 
 def test_derivatives_are_finite_and_equal_differences():
