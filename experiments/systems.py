@@ -14,9 +14,9 @@ from typing import NamedTuple
 import jax
 
 from padesign.config import RunFile, load_run_file
-from padesign.config.build import build_scene, build_space
+from padesign.config.build import build_design
 from padesign.config.schema import Reported
-from padesign.design.evaluate import Evaluation, evaluate_solution, solve_space
+from padesign.design.evaluate import Evaluation, evaluate_solution, solve_design
 from padesign.kinetics.particle_network import particle_model
 
 ROOT = Path(__file__).parents[1]
@@ -93,7 +93,7 @@ def measure(path: Path) -> Row:
     for run in runs:
         if results and events(run) > MOST_EVENTS:
             break
-        solution = solve_space(build_space(run), build_scene(run), dict(run.parameter_sets))
+        solution = solve_design(build_design(run))
         result = evaluate_solution(solution, run.emission)
         results.append(result)
         jax.clear_caches()
@@ -105,8 +105,7 @@ def measure(path: Path) -> Row:
 
 def events(run: RunFile) -> int:
     """Size of a system's transfer."""
-    signature = build_space(run).signature(build_scene(run).judge_cells_per_layer, dict(run.parameter_sets))
-    return particle_model(signature).transfer.n_events
+    return particle_model(build_design(run).signature).transfer.n_events
 
 
 def number(value: float | None) -> str:

@@ -13,9 +13,9 @@ import numpy as np
 
 from experiments.monte_carlo.rates import Rates, rates_of_particle
 from experiments.monte_carlo.sites import lattice_sum_per_nm6
-from padesign.config import load_run_file
-from padesign.config.build import build_scene, build_space
-from padesign.design.evaluate import fixed_geometry, set_values
+from padesign.config import RunFile, load_run_file
+from padesign.config.build import build_design
+from padesign.design.fixed import FixedDesign
 from padesign.kinetics.particle_network import particle_model
 from padesign.observables.nonlinearity import states_on_sweep
 from padesign.observables.solution import solve
@@ -50,24 +50,22 @@ class Curve(NamedTuple):
 
 
 @functools.cache
-def _scene():
+def _design() -> tuple[RunFile, FixedDesign]:
     run = load_run_file(SYSTEM).run
-    space, scene = build_space(run), build_scene(run)
-    sets = dict(run.parameter_sets)
-    return run, space, scene, space.signature(CELLS, sets), set_values(space, sets)
+    return run, build_design(run, CELLS)
 
 
 def particle() -> Particle:
     """The published particle as plain numbers."""
-    _, space, scene, signature, hosts = _scene()
-    model, geometry = particle_model(signature), fixed_geometry(space)
-    wavelength = space.wavelengths_nm[0]
-    light, parts = jax.jit(model.build)(geometry, hosts, scene.conditions(wavelength))
-    rates = rates_of_particle(model, light, parts, hosts[0], (wavelength, scene.temperature_K))
-    radii = np.cumsum(np.asarray(geometry.thickness_nm))
-    values = {name: float(value) for name, value in hosts[0].items()}
-    fraction = float(np.asarray(geometry.fraction)[0, 0])
-    return Particle(rates, values, scene.temperature_K, fraction, float(radii[0]), float(radii[-1]))
+    _, one = _design()
+    model, temperature_K = particle_model(one.signature), one.scene.temperature_K
+    light, parts = jax.jit(model.build)(one.geometry, one.hosts, one.conditions)
+    wavelength_nm = float(one.conditions.wavelength_nm)
+    rates = rates_of_particle(model, light, parts, one.hosts[0], (wavelength_nm, temperature_K))
+    radii = np.cumsum(np.asarray(one.geometry.thickness_nm))
+    values = {name: float(value) for name, value in one.hosts[0].items()}
+    fraction = float(np.asarray(one.geometry.fraction)[0, 0])
+    return Particle(rates, values, temperature_K, fraction, float(radii[0]), float(radii[-1]))
 
 
 def lattice_distance_nm() -> float:
@@ -78,7 +76,8 @@ def lattice_distance_nm() -> float:
 
 def continuum(powers_kW_per_cm2: np.ndarray, nearest_nm: float | None = None) -> Curve:
     """The curve of padesign, if wanted with another nearest distance."""
-    run, _, _, signature, hosts = _scene()
+    run, one = _design()
+    hosts = one.hosts
     if nearest_nm is not None:
         hosts = tuple({**host, NEAREST: jnp.asarray(nearest_nm)} for host in hosts)
     light, parts, solution = _solver()(hosts)
@@ -86,7 +85,7 @@ def continuum(powers_kW_per_cm2: np.ndarray, nearest_nm: float | None = None) ->
     states, _ = states_on_sweep(light.network, solution.trace, jnp.log(1e3 * jnp.asarray(powers_kW_per_cm2)))
     p = np.exp(np.asarray(states)).reshape(len(powers_kW_per_cm2), CELLS, -1)
     ions = np.asarray(light.ions_in_cell[0])
-    process = particle_model(signature).processes
+    process = particle_model(one.signature).processes
     density = np.asarray(parts.density_nm3)[:, 0]
     strength = np.asarray(parts.C6_nm6_per_s)[:, None, None] * np.asarray(parts.factor)
     strength = strength * (ions[:, None] * np.asarray(parts.kernel_per_nm3) * density)
@@ -98,13 +97,12 @@ def continuum(powers_kW_per_cm2: np.ndarray, nearest_nm: float | None = None) ->
 
 @functools.cache
 def _solver():
-    _, space, scene, signature, _ = _scene()
-    low, high = scene.irradiance_window_kW_per_cm2
+    _, one = _design()
+    low, high = one.scene.irradiance_window_kW_per_cm2
 
     @jax.jit
     def build_and_solve(hosts):
-        conditions = scene.conditions(space.wavelengths_nm[0])
-        light, parts = particle_model(signature).build(fixed_geometry(space), hosts, conditions)
+        light, parts = particle_model(one.signature).build(one.geometry, hosts, one.conditions)
         return light, parts, solve(light, low, high, coarseness=0.5)
 
     return build_and_solve

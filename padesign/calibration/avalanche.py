@@ -12,9 +12,8 @@ import numpy as np
 
 from padesign.calibration.forward import AbstractForward, Fitted, Outcome, fitted_values
 from padesign.calibration.schema import Avalanche
-from padesign.config.build import build_scene, build_space
+from padesign.config.build import build_design, build_space
 from padesign.config.load import load_run_file
-from padesign.design.evaluate import fixed_geometry
 from padesign.design.scene import Scene, solve_particle
 from padesign.errors import InputError
 from padesign.kinetics.particle_network import Conditions, Geometry, Signature
@@ -41,12 +40,9 @@ class AvalancheForward(AbstractForward):
         if not run.emission:
             raise InputError(f"{run.name} names no band in `emission`", file=observation.run_file)
         self._band = str(run.emission[0])
-        space, self._scene = build_space(run), build_scene(run)
-        self._signature = space.signature(self._scene.judge_cells_per_layer, dict(run.parameter_sets))
-        self._geometry = fixed_geometry(space)
+        space, self._design = build_space(run), build_design(run)
         self.sets = [load_parameter_set(run.parameter_sets.get(name, name)) for name in space.slot_hosts({})]
         self._values, self._carried = fitted.values(self.sets)
-        self._conditions = self._scene.conditions(space.wavelengths_nm[0])
         self._sizes = [self._position(name, space) for name in observation.unstated]
         self.size_sigma_ln = np.array(list(observation.unstated.values()))
         told = [
@@ -75,16 +71,17 @@ class AvalancheForward(AbstractForward):
 
     def both(self, theta: np.ndarray) -> Outcome:
         """Threshold and S, whatever is reported."""
+        one = self._design
         found = _avalanche(
-            self._signature,
-            self._scene,
+            one.signature,
+            one.scene,
             self._fitted.keys,
             self._band,
             jnp.asarray(theta),
-            self._geometry,
+            one.geometry,
             tuple({key: float(v) for key, v in one.items()} for one in self._values),
             jnp.asarray(self._carried),
-            self._conditions,
+            one.conditions,
         )
         ln, by_theta, by_thickness, by_fraction, exists, fold, inside = jax.tree.map(np.asarray, found)
         pick = [0, 2 if fold else 1]

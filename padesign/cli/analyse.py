@@ -135,7 +135,7 @@ def _simulated(
 def _simulated_rise(run: Any, design: Path, data: Measurement) -> tuple[Simulated, dict[str, float]]:
     import jax.numpy as jnp
 
-    from padesign.cli.characterise import solve_fixed
+    from padesign.cli.fixed import solve_fixed
     from padesign.design.characterise import state_at
     from padesign.design.dynamics import switch_on
     from padesign.observables.relaxation import relaxation_time_s

@@ -21,7 +21,7 @@ from padesign.cli.predict import make_recipe, objective_prediction
 from padesign.config import RunFile
 from padesign.config.build import build_reference
 from padesign.config.schema import Reference
-from padesign.design.evaluate import fixed_geometry
+from padesign.design.fixed import fixed_geometry
 from padesign.design.problem import Problem
 from padesign.design.trial import Candidate
 from padesign.errors import InputError

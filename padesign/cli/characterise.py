@@ -15,10 +15,10 @@ from padesign.cli import definitions
 from padesign.cli.console import clean, emit, emit_json, number, say, shown, table, unit_suffix
 from padesign.cli.definitions import calibration_note, set_line, sets_of
 from padesign.cli.evaluate import own_hosts
-from padesign.cli.fixed import demand_fixed
+from padesign.cli.fixed import demand_fixed, solved_or_said
 from padesign.cli.guard import NOTHING_FOUND, placed
 from padesign.config import RunFile, load_run_file
-from padesign.config.build import build_network, build_scene, build_space
+from padesign.config.build import build_design, build_scene, build_space
 from padesign.config.schema import SizeSpread
 from padesign.design.characterise import (
     Readings,
@@ -28,17 +28,8 @@ from padesign.design.characterise import (
     readings,
     state_at,
 )
-from padesign.design.evaluate import (
-    LEAST_SHARE,
-    LONGEST_nm,
-    SHORTEST_nm,
-    fixed_geometry,
-    set_values,
-    solve_space,
-    solve_text,
-)
-from padesign.errors import InputError
-from padesign.kinetics.light import Band, visible_order
+from padesign.design.fixed import set_values
+from padesign.kinetics.light import Band
 from padesign.observables import imaging
 from padesign.observables.balance import photon_balance
 from padesign.observables.colour import chromaticity, lines, srgb_hex, unknown_energies
@@ -48,7 +39,6 @@ from padesign.observables.response import Response
 from padesign.observables.solution import Solution
 from padesign.observables.spectrum import spectrum_per_nm
 from padesign.report.figure_style import FigureFiles
-from padesign.solve.continuation import Outcome
 from padesign.spectroscopy.tables import INERT_IONS
 
 SPECTRUM_nm = np.arange(300.0, 1700.5, 1.0)
@@ -96,13 +86,10 @@ def characterise(file: Path, overrides: Sequence[str], as_json: bool, out: Path 
     demand_fixed(loaded)
     run = loaded.run
     with placed(loaded):
-        say("solving (a new kind of system compiles once, up to a minute)")
-        solution, bands = solve_fixed(run)
-        outcome = Outcome(int(solution.trace.outcome)).text
-        if outcome != "ok":
-            say(f"no result: {outcome}")
+        solved = solved_or_said(run)
+        if solved is None:
             return NOTHING_FOUND
-        found = _characterise(run, solution, bands)
+        found = _characterise(run, *solved)
     sets = [] if run.network is not None else sets_of(run, own_hosts(run))
     if as_json:
         emit_json(_record(run, found, sets))
@@ -115,22 +102,6 @@ def characterise(file: Path, overrides: Sequence[str], as_json: bool, out: Path 
         for files in _draw(found, out):
             say(f"figure: {shown(files.png)}")
     return 0
-
-
-def solve_fixed(run: RunFile) -> tuple[Solution, list[Band]]:
-    """The solved system of a run file without free values, and the bands to report of it."""
-    scene = build_scene(run)
-    if run.network is not None:
-        solution = solve_text(build_network(run), float(run.excitation.wavelength_nm), scene)  # type: ignore[arg-type]
-        labels = run.emission or run.network.emission
-    else:
-        solution, labels = solve_space(build_space(run), scene, dict(run.parameter_sets)), run.emission
-    if labels:
-        return solution, [solution.band(label) for label in labels]
-    bands = visible_order(solution.light, SHORTEST_nm, LONGEST_nm, LEAST_SHARE)
-    if not bands:
-        raise InputError("the system has no radiative transition", cure="mark one process as `radiative`")
-    return solution, bands
 
 
 def spectrum(run: RunFile, solution: Solution, state: Any) -> np.ndarray:
@@ -357,15 +328,10 @@ def _temperature(run: RunFile, bands: Sequence[Band], log_at: float) -> Section:
     title = "Change with temperature"
     if run.network is not None:
         return Section("temperature", title, (), "the rates of a hand-written network do not depend on temperature")
-    space, scene, sets = build_space(run), build_scene(run), dict(run.parameter_sets)
+    one = build_design(run)
+    labels = tuple(band.label for band in bands)
     photons, threshold = by_temperature(
-        space.signature(scene.judge_cells_per_layer, sets),
-        scene,
-        tuple(band.label for band in bands),
-        fixed_geometry(space),
-        set_values(space, sets),
-        scene.conditions(space.wavelengths_nm[0]),
-        jnp.asarray(log_at),
+        one.signature, one.scene, labels, one.geometry, one.hosts, one.conditions, jnp.asarray(log_at)
     )
     at = f"at {math.exp(log_at) / 1e3:.3g} kW/cm^2 and {run.temperature_K:g} K"
     rows = []
@@ -400,20 +366,19 @@ def _batch(run: RunFile, label: str, spread: SizeSpread) -> Section:
     title = "A batch of particles"
     if run.network is not None:
         return Section("batch", title, (), "a hand-written network has no sizes")
-    space, scene, sets = build_space(run), build_scene(run), dict(run.parameter_sets)
-    geometry = fixed_geometry(space)
+    one = build_design(run, build_scene(run).cells_per_layer)
     core, shell, dopant = (0.01 * x for x in (spread.core_percent, spread.shell_percent, spread.dopant_percent))
-    drawn = draw_batch(geometry, core, shell, dopant, spread.samples, spread.seed)
+    drawn = draw_batch(one.geometry, core, shell, dopant, spread.samples, spread.seed)
     say(f"solving {spread.samples} particles of the batch")
     grid, photons = batch_response(
-        space.signature(scene.cells_per_layer, sets),
-        scene,
+        one.signature,
+        one.scene,
         label,
         jnp.asarray(drawn[0]),
         jnp.asarray(drawn[1]),
-        geometry.interface_mixing_nm,
-        set_values(space, sets),
-        scene.conditions(space.wavelengths_nm[0]),
+        one.geometry.interface_mixing_nm,
+        one.hosts,
+        one.conditions,
     )
     x, each = np.asarray(grid), np.asarray(photons)
     mean = np.log(np.exp(each - each.max()).mean(axis=0)) + each.max()

@@ -10,11 +10,10 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from padesign.cli.characterise import solve_fixed
 from padesign.cli.console import clean, emit, emit_json, number, say, shown, table
 from padesign.cli.definitions import calibration_note, set_line, sets_of
 from padesign.cli.evaluate import own_hosts
-from padesign.cli.fixed import demand_fixed
+from padesign.cli.fixed import demand_fixed, solved_or_said
 from padesign.cli.guard import NOTHING_FOUND, placed
 from padesign.config import RunFile, load_run_file
 from padesign.config.schema import Decay, PairedPulses, PulseTrain, RampScan, SwitchOn
@@ -27,7 +26,6 @@ from padesign.observables.relaxation import relaxation_time_s
 from padesign.observables.solution import Solution
 from padesign.report import time_figures
 from padesign.report.figure_style import FigureFiles
-from padesign.solve.continuation import Outcome
 
 _LIFETIMES = 10.0
 """A rise is followed for at least this many times the slowest mode of the steady state that it ends in."""
@@ -57,12 +55,10 @@ def dynamics(file: Path, overrides: Sequence[str], as_json: bool, out: Path | No
         cure = "add for instance `dynamics: {kind: switch_on}`; the others are decay, pulses, paired_pulses and ramp"
         raise InputError("has no `dynamics`", cure=cure, file=loaded.file)
     with placed(loaded):
-        say("solving (a new kind of system compiles once, up to a minute)")
-        solution, bands = solve_fixed(run)
-        outcome = Outcome(int(solution.trace.outcome)).text
-        if outcome != "ok":
-            say(f"no result: {outcome}")
+        solved = solved_or_said(run)
+        if solved is None:
             return NOTHING_FOUND
+        solution, bands = solved
         protocol = run.dynamics
         if isinstance(protocol, SwitchOn):
             found = _switch_on(run, protocol, solution, bands)

@@ -12,15 +12,13 @@ from padesign.cli.caveats import inert_line, level_lines, near_surface
 from padesign.cli.console import clean, emit, emit_json, number, say, shown, table
 from padesign.cli.definitions import calibration_note, hosts_of, range_notes, set_line, sets_of
 from padesign.cli.designs import layers_text
-from padesign.cli.fixed import demand_fixed
+from padesign.cli.fixed import demand_fixed, solve_run
 from padesign.cli.guard import NOTHING_FOUND, placed
 from padesign.config import LoadedRun, RunFile, load_run_file
-from padesign.config.build import build_network, build_particle, build_scene, build_space
+from padesign.config.build import build_design, build_particle, build_space
 from padesign.config.schema import Reported
-from padesign.design.evaluate import Evaluation, evaluate_solution, solve_space, solve_text, threshold_kW_per_cm2
+from padesign.design.evaluate import Evaluation, evaluate_solution, threshold_kW_per_cm2
 from padesign.design.problem import CONVERGED_WITHIN
-from padesign.design.scene import Scene
-from padesign.design.space import DesignSpace
 from padesign.errors import InputError
 from padesign.kinetics.acceptors import ACCEPTOR
 from padesign.kinetics.particle_network import particle_model
@@ -51,32 +49,21 @@ def simulate(loaded: LoadedRun) -> tuple[Evaluation, list[ParameterSet]]:
     demand_fixed(loaded)
     with placed(loaded):
         say("solving (a new kind of system compiles once, up to a minute; later ones start at once)")
-        scene = build_scene(run)
-        window = getattr(run.objective, "window_decades", 0.05)
+        result = evaluate_solution(*solve_run(run), getattr(run.objective, "window_decades", 0.05))
         if run.network is not None:
-            network = build_network(run)
-            wavelength = run.excitation.wavelength_nm
-            solution = solve_text(network, float(wavelength), scene)  # type: ignore[arg-type]
-            labels = run.emission or run.network.emission
-            sets = []
-        else:
-            sets = sets_of(run, own_hosts(run))
-            space, chosen = build_space(run), dict(run.parameter_sets)
-            solution = solve_space(space, scene, chosen)
-            labels = run.emission
-            result = evaluate_solution(solution, labels, window)
-            beams = [space.wavelengths_nm[0], *(beam.wavelength_nm for beam in run.excitation.also)]
-            far = range_notes(sets, build_particle(run), run.temperature_K, beams)
-            return replace(result, notes=(*result.notes, *far, *_grid_notes(space, scene, chosen, result))), sets
-        return evaluate_solution(solution, labels, window), sets
+            return result, []
+        sets = sets_of(run, own_hosts(run))
+        beams = [*build_space(run).wavelengths_nm, *(beam.wavelength_nm for beam in run.excitation.also)]
+        far = range_notes(sets, build_particle(run), run.temperature_K, beams)
+        return replace(result, notes=(*result.notes, *far, *_grid_notes(run, result))), sets
 
 
-def _grid_notes(space: DesignSpace, scene: Scene, sets: dict[str, str], result: Evaluation) -> list[str]:
+def _grid_notes(run: RunFile, result: Evaluation) -> list[str]:
     """Whether the threshold still changes with the cells, asked where ions lie close to the surface."""
-    if not near_surface(space) or result.threshold_kW_per_cm2 is None:
+    if not near_surface(build_space(run)) or result.threshold_kW_per_cm2 is None:
         return []
-    cells = scene.judge_cells_per_layer
-    coarse = threshold_kW_per_cm2(space, scene, sets, max(1, cells // 2))
+    cells = run.solver.judge_cells_per_layer
+    coarse = threshold_kW_per_cm2(build_design(run, max(1, cells // 2)))
     change = abs(result.threshold_kW_per_cm2 / coarse - 1.0) if coarse is not None else float("inf")
     if change <= CONVERGED_WITHIN:
         return []
@@ -144,9 +131,8 @@ def _print(run: RunFile, result: Evaluation, sets: Sequence[ParameterSet]) -> No
     if edges:
         emit(f"S of {', '.join(edges)} is largest at an end of the power window: widen the window to see the maximum")
     if run.network is None:
-        space = build_space(run)
-        model = particle_model(space.signature(build_scene(run).judge_cells_per_layer, dict(run.parameter_sets)))
-        for text in [*level_lines(run, model), *inert_line(space)]:
+        model = particle_model(build_design(run).signature)
+        for text in [*level_lines(run, model), *inert_line(build_space(run))]:
             emit(text)
     if run.excitation.also:
         emit("other beams stay on: the threshold supposes each ion as they alone hold it, without transfer")

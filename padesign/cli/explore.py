@@ -21,11 +21,11 @@ from padesign.cli.ports import HOST, free_port
 from padesign.config import LoadedRun, RunFile, load_run_file, resolve
 from padesign.config.build import build_scene, build_space
 from padesign.design.evaluate import evaluate_solution
+from padesign.design.fixed import set_values
 from padesign.design.problem import solved
 from padesign.design.space import DesignSpace, Fixed, Free, Value
 from padesign.errors import InputError
 from padesign.kinetics.particle_network import Geometry
-from padesign.parameters import load_parameter_set
 from padesign.report.html import render
 from padesign.solve.continuation import Outcome
 
@@ -64,8 +64,7 @@ class Explorer:
         self.scene = build_scene(self.run)
         sets = dict(self.run.parameter_sets)
         self._signature = self.space.signature(self.scene.cells_per_layer, sets)
-        chosen = [load_parameter_set(sets.get(name, name)) for name in self.space.slot_hosts({})]
-        self._hosts = tuple({k: jnp.asarray(v, dtype=float) for k, v in one.values.items()} for one in chosen)
+        self._hosts = set_values(self.space, sets)
         self._conditions = self.scene.conditions(self.space.wavelengths_nm[0])
         self.sliders = self._sliders()
 

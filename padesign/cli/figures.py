@@ -10,16 +10,17 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 
-from padesign.cli.characterise import SPECTRUM_nm, solve_fixed, spectrum
+from padesign.cli.characterise import SPECTRUM_nm, spectrum
 from padesign.cli.console import emit, say, shown
 from padesign.cli.definitions import calibration_note, sets_of
 from padesign.cli.evaluate import own_hosts
-from padesign.cli.fixed import demand_fixed
+from padesign.cli.fixed import demand_fixed, solved_or_said
 from padesign.cli.guard import NOTHING_FOUND, placed
 from padesign.config import RunFile, load_run_file
-from padesign.config.build import build_particle, build_scene, build_space
-from padesign.design.characterise import Sensitivity, sensitivities, state_at, transfer_weights
-from padesign.design.evaluate import evaluate_solution, fixed_geometry, set_values
+from padesign.config.build import build_design, build_particle, build_space
+from padesign.design.characterise import state_at, transfer_weights
+from padesign.design.evaluate import evaluate_solution
+from padesign.design.sensitivity import Derivatives, by_everything
 from padesign.kinetics.light import Band
 from padesign.kinetics.particle_network import particle_model
 from padesign.observables.colour import chromaticity, lines, unknown_energies
@@ -30,7 +31,6 @@ from padesign.particle.cells import split_layers
 from padesign.recipe.tables import quantity
 from padesign.report.design_figures import Influence, RadialLevel, influence_figure, radial_figure
 from padesign.report.figure_style import FigureFiles, number_text
-from padesign.solve.continuation import Outcome
 
 _COLOUR_POWERS = 25
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -42,13 +42,10 @@ def figures(file: Path, overrides: Sequence[str], out: Path) -> int:
     demand_fixed(loaded)
     run = loaded.run
     with placed(loaded):
-        say("solving (a new kind of system compiles once, up to a minute)")
-        solution, bands = solve_fixed(run)
-        outcome = Outcome(int(solution.trace.outcome)).text
-        if outcome != "ok":
-            say(f"no result: {outcome}")
+        solved = solved_or_said(run)
+        if solved is None:
             return NOTHING_FOUND
-        for files in _all(run, solution, bands, out):
+        for files in _all(run, *solved, out):
             emit(shown(files.svg))
     note = "" if run.network is not None else calibration_note(sets_of(run, own_hosts(run)))
     if note:
@@ -93,10 +90,7 @@ def _levels(run: RunFile, solution: Solution, state: object, at: float, out: Pat
 
     weights = None
     if run.network is None:
-        space, scene, sets = build_space(run), build_scene(run), dict(run.parameter_sets)
-        signature = space.signature(scene.judge_cells_per_layer, sets)
-        conditions = scene.conditions(space.wavelengths_nm[0])
-        weights = transfer_weights(signature, fixed_geometry(space), set_values(space, sets), conditions)
+        weights = transfer_weights(build_design(run))
     found = net(fluxes(solution.light, state, 1e3 * at, weights))  # type: ignore[arg-type]
     populations = mean_populations(solution.light, state)  # type: ignore[arg-type]
     return level_figure(solution.light, populations, found, at, out / "levels")
@@ -121,10 +115,10 @@ def _colour(solution: Solution, out: Path) -> list[FigureFiles]:
 
 
 def _radial(run: RunFile, solution: Solution, state: object, at: float, out: Path) -> FigureFiles:
-    space, scene, sets = build_space(run), build_scene(run), dict(run.parameter_sets)
-    signature = space.signature(scene.judge_cells_per_layer, sets)
-    model = particle_model(signature)
-    inner, outer = (np.asarray(r) for r in split_layers(fixed_geometry(space).thickness_nm, signature.cells_per_layer))
+    one = build_design(run)
+    model = particle_model(one.signature)
+    edges = split_layers(one.geometry.thickness_nm, one.signature.cells_per_layer)
+    inner, outer = (np.asarray(radii) for radii in edges)
     blocks = solution.light.network.split(jnp.exp(jnp.asarray(state)))
     found = []
     for s, (ion, ids) in enumerate(solution.light.levels):
@@ -142,15 +136,14 @@ def _radial(run: RunFile, solution: Solution, state: object, at: float, out: Pat
 
 def influences(run: RunFile, label: str) -> list[Influence]:
     """Every size and share by the tolerance of a synthesis, every constant by its standard deviation; first order."""
-    space, scene, chosen = build_space(run), build_scene(run), dict(run.parameter_sets)
-    signature = space.signature(scene.judge_cells_per_layer, chosen)
-    numbers = fixed_geometry(space), set_values(space, chosen), scene.conditions(space.wavelengths_nm[0])
-    threshold, S = sensitivities(signature, scene, label, *numbers)
-    return [*_of_design(run, space.ions, numbers[0].fraction, threshold, S), *_of_constants(run, threshold, S)]
+    one = build_design(run)
+    threshold, S = by_everything(one.signature, one.scene, label, one.geometry, one.hosts, one.conditions)
+    ions = build_space(run).ions
+    return [*_of_design(run, ions, one.geometry.fraction, threshold, S), *_of_constants(run, threshold, S)]
 
 
 def _of_design(
-    run: RunFile, ions: Sequence[str], fraction: object, threshold: Sensitivity, S: Sensitivity
+    run: RunFile, ions: Sequence[str], fraction: object, threshold: Derivatives, S: Derivatives
 ) -> list[Influence]:
     core = quantity("core_diameter_tolerance_percent").set / 100.0
     shell = quantity("shell_thickness_tolerance_nm").set
@@ -170,7 +163,7 @@ def _of_design(
     return found
 
 
-def _of_constants(run: RunFile, threshold: Sensitivity, S: Sensitivity) -> list[Influence]:
+def _of_constants(run: RunFile, threshold: Derivatives, S: Derivatives) -> list[Influence]:
     """One entry per constant of each parameter set; hosts that share a set are added up."""
     space = build_space(run)
     found: dict[tuple[str, str], Influence] = {}

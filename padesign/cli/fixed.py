@@ -1,11 +1,17 @@
-"""Run files that must describe one design: which values are still free, and the options that fix them."""
+"""Run files that must describe one design: which values are still free, what fixes them, and their solution."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from padesign.cli.console import say
 from padesign.config import FreeVariable, LoadedRun, RunFile, free_variables
+from padesign.config.build import build_design, build_network, build_scene
+from padesign.design.evaluate import LEAST_SHARE, LONGEST_nm, SHORTEST_nm, solve_design, solve_text
 from padesign.errors import InputError
+from padesign.kinetics.light import Band, visible_order
+from padesign.observables.solution import Solution
+from padesign.solve.continuation import Outcome
 
 
 def demand_fixed(loaded: LoadedRun, varied: Iterable[str] = ()) -> None:
@@ -46,3 +52,33 @@ def _cures(run: RunFile, free: Iterable[FreeVariable]) -> dict[str, str]:
         else:
             cures[key] = str(variable.options[0])
     return cures
+
+
+def solve_run(run: RunFile) -> tuple[Solution, Sequence[str] | None]:
+    """The solved system of a run file without free values, and the bands that it names, if any."""
+    if run.network is None:
+        return solve_design(build_design(run)), run.emission
+    wavelength_nm = float(run.excitation.wavelength_nm)  # type: ignore[arg-type]
+    return solve_text(build_network(run), wavelength_nm, build_scene(run)), run.emission or run.network.emission
+
+
+def solve_fixed(run: RunFile) -> tuple[Solution, list[Band]]:
+    """The solved system of a run file without free values, and the bands to report of it."""
+    solution, labels = solve_run(run)
+    if labels:
+        return solution, [solution.band(label) for label in labels]
+    bands = visible_order(solution.light, SHORTEST_nm, LONGEST_nm, LEAST_SHARE)
+    if not bands:
+        raise InputError("the system has no radiative transition", cure="mark one process as `radiative`")
+    return solution, bands
+
+
+def solved_or_said(run: RunFile) -> tuple[Solution, list[Band]] | None:
+    """`solve_fixed` with progress; None, and the reason on the terminal, where there is no solution."""
+    say("solving (a new kind of system compiles once, up to a minute)")
+    solution, bands = solve_fixed(run)
+    outcome = Outcome(int(solution.trace.outcome)).text
+    if outcome == "ok":
+        return solution, bands
+    say(f"no result: {outcome}")
+    return None

@@ -11,9 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from padesign.config import RunFile
-from padesign.config.build import build_network, build_scene, build_space
+from padesign.config.build import build_design, build_network, build_scene, build_space
 from padesign.constants import JOULE_PER_cm1
-from padesign.design.evaluate import fixed_geometry, set_values
 from padesign.kinetics.light import EmittingNetwork
 from padesign.kinetics.mixed import with_processes
 from padesign.kinetics.particle_network import ParticleModel, ProcessRates, particle_model
@@ -85,11 +84,9 @@ class Listing:
 
 def particle_listing(run: RunFile, irradiance_kW_per_cm2: float | None) -> Listing:
     """The model of a fixed particle."""
-    space, scene, sets = build_space(run), build_scene(run), dict(run.parameter_sets)
-    model = particle_model(space.signature(scene.judge_cells_per_layer, sets))
-    wavelength = space.wavelengths_nm[0]
-    conditions = scene.conditions(wavelength)
-    light, parts = jax.jit(model.build)(fixed_geometry(space), set_values(space, sets), conditions)
+    space, design = build_space(run), build_design(run)
+    model, scene, wavelength = particle_model(design.signature), design.scene, space.wavelengths_nm[0]
+    light, parts = jax.jit(model.build)(design.geometry, design.hosts, design.conditions)
     whole = with_processes(light, wavelength, scene.add_processes, scene.replace_processes)
     at, why = _irradiance(whole, scene.irradiance_window_kW_per_cm2, irradiance_kW_per_cm2)
     names = [layer.name for layer in space.layers]

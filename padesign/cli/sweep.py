@@ -19,8 +19,8 @@ from padesign.cli.evaluate import own_hosts, used_definitions
 from padesign.cli.fixed import demand_fixed
 from padesign.cli.guard import NOTHING_FOUND
 from padesign.config import LoadedRun, load_run_file, load_run_text
-from padesign.config.build import build_scene, build_space
-from padesign.design.evaluate import BandResult, Evaluation, evaluate_solution, fixed_geometry, set_values
+from padesign.config.build import build_design, build_scene
+from padesign.design.evaluate import BandResult, Evaluation, evaluate_solution
 from padesign.design.problem import solved
 from padesign.errors import InputError
 
@@ -122,10 +122,7 @@ def evaluations(
     scene = build_scene(base.run)  # its temperature is not used: `Conditions` carries the one of the point
     for values, one in zip(points, loaded, strict=True):
         run = one.run
-        space, sets = build_space(run), dict(run.parameter_sets)
-        conditions = build_scene(run).conditions(space.wavelengths_nm[0])
-        signature = space.signature(scene.judge_cells_per_layer, sets)
-        solution = solved(signature, scene, fixed_geometry(space), set_values(space, sets), conditions)
+        solution = solved(*build_design(run)._replace(scene=scene))
         yield values, evaluate_solution(solution, run.emission, getattr(run.objective, "window_decades", 0.05))
 
 

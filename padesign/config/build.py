@@ -11,6 +11,7 @@ from padesign.config import schema
 from padesign.config.quantity import Path
 from padesign.config.values import Choice as ChoiceSpec
 from padesign.config.values import Range
+from padesign.design.fixed import FixedDesign, fixed_design
 from padesign.design.objective import AbstractObjective
 from padesign.design.problem import InnerSettings, Problem
 from padesign.design.robust import Robust
@@ -53,6 +54,11 @@ def build_space(run: schema.RunFile) -> DesignSpace:
         tuple(spec.levels.items()),
         replaced_pairs(spec.replace_processes, _levels(layers)),
     )
+
+
+def build_design(run: schema.RunFile, cells_per_layer: int | None = None) -> FixedDesign:
+    """The one design of a run file with nothing free, by default on the judging grid."""
+    return fixed_design(build_space(run), build_scene(run), run.parameter_sets, cells_per_layer)
 
 
 def _levels(layers: Sequence[LayerSpace]) -> dict[str, tuple[str, ...]]:

@@ -9,16 +9,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from padesign.design.fixed import FixedDesign
 from padesign.design.robust import Robust
-from padesign.design.scene import JUDGE_COARSENESS, Hosts, Scene, build_particle_network
-from padesign.kinetics.light import Band, EmittingNetwork, find_band
+from padesign.design.scene import JUDGE_COARSENESS, Hosts, Scene, solve_particle
+from padesign.kinetics.light import Band, find_band
 from padesign.kinetics.particle_network import Conditions, Geometry, Signature, particle_model
 from padesign.observables.beam import averaged_slope
 from padesign.observables.conventions import Crossing, first_slope_above, gain, intersection_of_tangents, saturation
 from padesign.observables.fluxes import Step
 from padesign.observables.nonlinearity import Steepest, WindowSlope, solve_on_sweep
 from padesign.observables.response import Response, response
-from padesign.observables.solution import Solution, solve
+from padesign.observables.solution import Solution
 from padesign.programs import program
 from padesign.solve.stability import Threshold
 from padesign.types import LogPopulations, Scalar
@@ -84,7 +85,7 @@ def by_temperature(
             conditions.beams_W_per_cm2,
             conditions.surroundings,
         )
-        solution = _solved(signature, scene, geometry, hosts, at)
+        solution = solve_particle(signature, geometry, hosts, at, scene, JUDGE_COARSENESS)
         bands = [find_band(solution.light.levels, label) for label in labels]
         return solution.log_photons_per_s(bands, log_irradiance), solution.threshold(bands[0]).log_irradiance
 
@@ -106,17 +107,13 @@ def batch_response(
     """ln I and ln photons per second of every particle of a batch, solved one after the other by one program."""
 
     def one(sample: tuple[Array, Array]) -> tuple[Array, Array]:
-        solution = _solved(signature, scene, Geometry(sample[0], sample[1], mixing_nm), hosts, conditions)
+        made = Geometry(sample[0], sample[1], mixing_nm)
+        solution = solve_particle(signature, made, hosts, conditions, scene, JUDGE_COARSENESS)
         seen = response(solution, find_band(solution.light.levels, label), BATCH_POINTS)
         return seen.log_irradiance, seen.log_photons_per_s
 
     grids, photons = jax.lax.map(one, (thickness_nm, fraction))
     return grids[0], photons
-
-
-def _solved(signature: Signature, scene: Scene, geometry: Geometry, hosts: Hosts, conditions: Conditions) -> Solution:
-    light: EmittingNetwork = build_particle_network(signature, geometry, hosts, conditions, scene)
-    return solve(light, *scene.irradiance_window_kW_per_cm2, method=scene.method, coarseness=JUDGE_COARSENESS)
 
 
 def draw_batch(
@@ -129,39 +126,16 @@ def draw_batch(
     return made.thickness_nm, made.fraction
 
 
-class Sensitivity(NamedTuple):
-    """Exact derivatives of one number (its natural logarithm) by the design and by the constants of every host slot."""
-
-    geometry: Geometry
-    hosts: Hosts
-
-
-@program(static_argnums=(0, 1, 2))
-def sensitivities(
-    signature: Signature, scene: Scene, label: str, geometry: Geometry, hosts: Hosts, conditions: Conditions
-) -> tuple[Sensitivity, Sensitivity]:
-    """Of the linear-stability threshold, and of the largest exact slope S, with one backward pass each."""
-
-    def numbers(geometry: Geometry, hosts: Hosts) -> Array:
-        solution = _solved(signature, scene, geometry, hosts, conditions)
-        band = find_band(solution.light.levels, label)
-        return jnp.stack([solution.threshold(band).log_irradiance, jnp.log(solution.steepest(band).value)])
-
-    _, back = jax.vjp(numbers, geometry, hosts)
-    return Sensitivity(*back(jnp.array([1.0, 0.0]))), Sensitivity(*back(jnp.array([0.0, 1.0])))
-
-
 @program(static_argnums=(0,))
 def _pair_constants(signature: Signature, geometry: Geometry, hosts: Hosts, conditions: Conditions) -> Array:
     return particle_model(signature).build(geometry, hosts, conditions)[1].C6_nm6_per_s
 
 
-def transfer_weights(
-    signature: Signature, geometry: Geometry, hosts: Hosts, conditions: Conditions
-) -> dict[tuple[Step, Step], float]:
+def transfer_weights(design: FixedDesign) -> dict[tuple[Step, Step], float]:
     """Pair constants in the first host by donor's and acceptor's step: how the parts of transfers belong together."""
-    p = particle_model(signature).processes
-    constants = np.asarray(_pair_constants(signature, geometry, hosts, conditions)).tolist()
+    p = particle_model(design.signature).processes
+    found = _pair_constants(design.signature, design.geometry, design.hosts, design.conditions)
+    constants = np.asarray(found).tolist()
     donors = zip(p.donor.tolist(), p.donor_from.tolist(), p.donor_to.tolist(), strict=True)
     acceptors = zip(p.acceptor.tolist(), p.acceptor_from.tolist(), p.acceptor_to.tolist(), strict=True)
     return dict(zip(zip(donors, acceptors, strict=True), constants, strict=True))

@@ -10,9 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from padesign.design.fixed import FixedDesign
 from padesign.design.problem import curve_columns, solved
 from padesign.design.scene import JUDGE_COARSENESS, Hosts, Scene, build_particle_network, check_hand_written
-from padesign.design.space import DesignSpace
 from padesign.kinetics.light import Band, EmittingNetwork, visible_order
 from padesign.kinetics.particle_network import Conditions, Geometry, Signature
 from padesign.kinetics.text import TextNetwork
@@ -24,7 +24,6 @@ from padesign.observables.solution import (
     solve,
     threshold_limits,
 )
-from padesign.parameters import load_parameter_set
 from padesign.programs import program
 from padesign.solve.continuation import Outcome
 from padesign.solve.stability import Threshold, find_threshold
@@ -137,39 +136,15 @@ def evaluate_solution(
     )
 
 
-def fixed_geometry(space: DesignSpace) -> Geometry:
-    """The numbers of a space that holds one design."""
-    bounds = space.bounds({})
-    return Geometry(
-        jnp.asarray(bounds.thickness_low_nm), jnp.asarray(bounds.fraction_low), jnp.asarray(space.interface_mixing_nm)
-    )
+def solve_design(design: FixedDesign) -> Solution:
+    """Solve a fixed design."""
+    check_hand_written(design.signature, design.geometry, design.hosts, design.conditions, design.scene)
+    return solved(*design)
 
 
-def set_values(space: DesignSpace, parameter_sets: dict[str, str]) -> Hosts:
-    """Parameter values of every host slot of a space without choices."""
-    sets = [load_parameter_set(parameter_sets.get(name, name)) for name in space.slot_hosts({})]
-    return tuple({key: jnp.asarray(value, dtype=float) for key, value in one.values.items()} for one in sets)
-
-
-def solve_space(space: DesignSpace, scene: Scene, parameter_sets: dict[str, str]) -> Solution:
-    """Solve a fixed design on the judging grid."""
-    signature = space.signature(scene.judge_cells_per_layer, parameter_sets)
-    numbers = fixed_geometry(space), set_values(space, parameter_sets), scene.conditions(space.wavelengths_nm[0])
-    check_hand_written(signature, *numbers, scene)
-    return solved(signature, scene, *numbers)
-
-
-def threshold_kW_per_cm2(
-    space: DesignSpace, scene: Scene, parameter_sets: dict[str, str], cells_per_layer: int
-) -> float | None:
-    """Threshold alone, without a power curve, on any grid of cells; None where there is none."""
-    found = _threshold(
-        space.signature(cells_per_layer, parameter_sets),
-        scene,
-        fixed_geometry(space),
-        set_values(space, parameter_sets),
-        scene.conditions(space.wavelengths_nm[0]),
-    )
+def threshold_kW_per_cm2(design: FixedDesign) -> float | None:
+    """Threshold alone, without a power curve; None where there is none."""
+    found = _threshold(*design)
     return float(np.exp(found.log_irradiance) / 1e3) if bool(found.exists) else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,7 @@ from jaxtyping import Array
 
 from padesign.design.objective import AbstractObjective
 from padesign.design.scene import JUDGE_COARSENESS, Hosts, Scene, solve_particle
+from padesign.kinetics.light import find_band
 from padesign.kinetics.particle_network import Conditions, Geometry, Signature
 from padesign.programs import program
 
@@ -45,6 +47,28 @@ def slopes(
     rows = jax.lax.map(pull, jnp.eye(len(names)))
     derivatives = {name: (rows[0][k], rows[1][k]) for k, name in enumerate(names)}
     return {name: values[k] for k, name in enumerate(names)}, derivatives
+
+
+class Derivatives(NamedTuple):
+    """Exact derivatives of one number (its natural logarithm) by the design and by the constants of every host slot."""
+
+    geometry: Geometry
+    hosts: Hosts
+
+
+@program(static_argnums=(0, 1, 2))
+def by_everything(
+    signature: Signature, scene: Scene, label: str, geometry: Geometry, hosts: Hosts, conditions: Conditions
+) -> tuple[Derivatives, Derivatives]:
+    """Of the linear-stability threshold, and of the largest exact slope S, with one backward pass each."""
+
+    def numbers(geometry: Geometry, hosts: Hosts) -> Array:
+        solution = solve_particle(signature, geometry, hosts, conditions, scene, JUDGE_COARSENESS)
+        band = find_band(solution.light.levels, label)
+        return jnp.stack([solution.threshold(band).log_irradiance, jnp.log(solution.steepest(band).value)])
+
+    _, back = jax.vjp(numbers, geometry, hosts)
+    return Derivatives(*back(jnp.array([1.0, 0.0]))), Derivatives(*back(jnp.array([0.0, 1.0])))
 
 
 def logarithmic(

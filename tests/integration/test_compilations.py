@@ -10,7 +10,7 @@ from pathlib import Path
 from padesign.config import load_run_file
 from padesign.config.build import build_problem, build_reference
 from padesign.design import problem as programs
-from padesign.design.evaluate import fixed_geometry
+from padesign.design.fixed import fixed_geometry
 from padesign.design.problem import InnerSettings, Problem
 from padesign.design.trial import Task
 

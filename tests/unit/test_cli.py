@@ -18,22 +18,10 @@ from padesign.cli import app
 from padesign.cli.console import number
 from padesign.cli.sweep import parse_axis
 from padesign.errors import InputError
+from tests.systems.run_files import SMALL_TM
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 THREE_STATE = str(CONFIGS / "three_state_tm.yaml")
-PARTICLE = """\
-version: 1
-name: small
-excitation: {wavelength_nm: 1064, irradiance_kW_per_cm2: {min: 1, max: 100}}
-particle:
-  interface_mixing_nm: 0
-  max_level_cm1: 15500
-  layers:
-    - {name: core, host: beta-NaYF4, diameter_nm: 17, dopants_mol_percent: {Tm: 8}}
-    - {name: shell, host: beta-NaYF4, thickness_nm: 5.6}
-emission: ["Tm:3H4 -> Tm:3H6"]
-solver: {cells_per_layer: 1, judge_cells_per_layer: 1}
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -204,7 +192,7 @@ def test_network_states_the_lines_of_a_hand_written_network_with_their_rates() -
 
 
 def test_network_of_a_particle_lists_every_kind_of_process_and_its_parameter_set(tmp_path: Path) -> None:
-    (tmp_path / "p.yaml").write_text(PARTICLE)
+    (tmp_path / "p.yaml").write_text(SMALL_TM)
     data = parsed(call("network", "p.yaml", "--json"))
     assert data["irradiance_is"] == "the threshold"
     kinds = {process["kind"] for process in data["processes"]}
@@ -221,7 +209,7 @@ def test_network_of_a_particle_lists_every_kind_of_process_and_its_parameter_set
 def test_a_sweep_compiles_one_program_and_its_middle_point_is_the_design_itself(tmp_path: Path) -> None:
     from padesign.design.problem import solved
 
-    (tmp_path / "p.yaml").write_text(PARTICLE)
+    (tmp_path / "p.yaml").write_text(SMALL_TM)
     alone = parsed(call("evaluate", "p.yaml", "--json"))
     before = solved.count
     variables = ["--vary", "particle.layers.core.dopants_mol_percent.Tm=6:10:3", "--vary", "temperature_K=285:305:3"]
@@ -253,7 +241,7 @@ def test_the_range_of_a_sweep_is_read_as_written() -> None:
 
 
 def test_a_value_out_of_range_inside_a_sweep_is_told(tmp_path: Path) -> None:
-    (tmp_path / "p.yaml").write_text(PARTICLE)
+    (tmp_path / "p.yaml").write_text(SMALL_TM)
     done = call("sweep", "p.yaml", "--vary", "particle.layers.core.dopants_mol_percent.Tm=90:120:4")
     assert done.exit_code == 2 and "Tm=110" in done.stderr.replace(".0", "")
 

@@ -13,32 +13,17 @@ import pytest
 from typer.testing import CliRunner
 
 from padesign.cli import app
-from padesign.cli.characterise import solve_fixed
 from padesign.cli.evaluate import simulate
 from padesign.cli.figures import influences
+from padesign.cli.fixed import solve_fixed
 from padesign.config import LoadedRun, load_run_text
-from padesign.config.build import build_scene, build_space
+from padesign.config.build import build_design
 from padesign.design.characterise import state_at, transfer_weights
-from padesign.design.evaluate import fixed_geometry, set_values
 from padesign.observables.colour import colour_matching, uv_of_xy
 from padesign.observables.fluxes import Flux, fluxes, mean_populations, net
 from padesign.report.colour_figures import _xy_of_uv, chromaticity_figure
 from padesign.report.design_figures import Influence, influence_figure
-
-# The layers of the whole-run test, so that their programs are shared.
-DESIGN = """\
-version: 1
-name: inside
-excitation: {wavelength_nm: 1064, irradiance_kW_per_cm2: {min: 1, max: 100}}
-particle:
-  interface_mixing_nm: 0
-  max_level_cm1: 15500
-  layers:
-    - {name: core, host: beta-NaYF4, diameter_nm: 17, dopants_mol_percent: {Tm: 8}}
-    - {name: shell, host: beta-NaYF4, thickness_nm: 5.6}
-emission: ["Tm:3H4 -> Tm:3H6"]
-solver: {cells_per_layer: 1, judge_cells_per_layer: 1}
-"""
+from tests.systems.run_files import SMALL_TM
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -47,7 +32,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def loaded() -> LoadedRun:
-    return load_run_text(DESIGN)
+    return load_run_text(SMALL_TM)
 
 
 @pytest.fixture(scope="module")
@@ -55,13 +40,7 @@ def solved(loaded: LoadedRun) -> Any:
     run = loaded.run
     solution, bands = solve_fixed(run)
     at = solution.steepest(bands[0]).log_irradiance
-    space, scene, sets = build_space(run), build_scene(run), dict(run.parameter_sets)
-    weights = transfer_weights(
-        space.signature(scene.judge_cells_per_layer, sets),
-        fixed_geometry(space),
-        set_values(space, sets),
-        scene.conditions(space.wavelengths_nm[0]),
-    )
+    weights = transfer_weights(build_design(run))
     state = state_at(solution, at)
     return solution, bands[0], state, float(jnp.exp(at)), weights
 
@@ -105,7 +84,7 @@ def test_influences_are_what_a_changed_design_shows(loaded: LoadedRun, solved: A
     found = {one.name: one for one in influences(loaded.run, solved[1].label)}
 
     def numbers(text: str, value: float) -> tuple[float, float]:
-        result, _ = simulate(load_run_text(DESIGN.replace(text, f"{text.split(':')[0]}: {value}")))
+        result, _ = simulate(load_run_text(SMALL_TM.replace(text, f"{text.split(':')[0]}: {value}")))
         assert result.threshold_kW_per_cm2 is not None and result.bands[0].S is not None
         return math.log(result.threshold_kW_per_cm2), math.log(result.bands[0].S)
 
@@ -124,7 +103,7 @@ def test_the_command_draws_every_figure_with_units_and_numbers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, solved: Any
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "inside.yaml").write_text(DESIGN)
+    (tmp_path / "inside.yaml").write_text(SMALL_TM)
     done = CliRunner().invoke(app, ["figures", "inside.yaml", "--out", "drawn"])
     assert done.exit_code == 0, done.stderr
     told = [Path(line) for line in done.stdout.splitlines() if line.endswith(".svg")]
