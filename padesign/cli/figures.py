@@ -31,6 +31,7 @@ from padesign.particle.cells import split_layers
 from padesign.recipe.tables import quantity
 from padesign.report.design_figures import Influence, RadialLevel, influence_figure, radial_figure
 from padesign.report.figure_style import FigureFiles, number_text
+from padesign.types import LogPopulations
 
 _COLOUR_POWERS = 25
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -85,14 +86,14 @@ def _all(run: RunFile, solution: Solution, bands: Sequence[Band], out: Path) -> 
     return made
 
 
-def _levels(run: RunFile, solution: Solution, state: object, at: float, out: Path) -> FigureFiles:
+def _levels(run: RunFile, solution: Solution, state: LogPopulations, at: float, out: Path) -> FigureFiles:
     from padesign.report.level_figure import level_figure
 
     weights = None
     if run.network is None:
         weights = transfer_weights(build_design(run))
-    found = net(fluxes(solution.light, state, 1e3 * at, weights))  # type: ignore[arg-type]
-    populations = mean_populations(solution.light, state)  # type: ignore[arg-type]
+    found = net(fluxes(solution.light, state, 1e3 * at, weights))
+    populations = mean_populations(solution.light, state)
     return level_figure(solution.light, populations, found, at, out / "levels")
 
 
@@ -114,7 +115,7 @@ def _colour(solution: Solution, out: Path) -> list[FigureFiles]:
     return [chromaticity_figure(power, x, y, out / "colour")]
 
 
-def _radial(run: RunFile, solution: Solution, state: object, at: float, out: Path) -> FigureFiles:
+def _radial(run: RunFile, solution: Solution, state: LogPopulations, at: float, out: Path) -> FigureFiles:
     one = build_design(run)
     model = particle_model(one.signature)
     edges = split_layers(one.geometry.thickness_nm, one.signature.cells_per_layer)

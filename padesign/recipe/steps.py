@@ -148,24 +148,26 @@ def _work_up(steps: StepList, flask: Flask) -> None:
     )
 
 
+def _grow(steps: StepList, flask: Flask, what: str, watched: str = "") -> None:
+    """Growth of a core or of a shell at high temperature."""
+    if flask.route.method == "bifluoride":
+        _grow_bifluoride(steps)
+        return
+    temperature, time = (quantity(f"{what}_growth_{key}").text for key in ("temperature_C", "time_min"))
+    steps.add("Grow", f"Heat at {quantity('ramp_C_per_min').text} and hold.{watched}", temperature, time, ARGON)
+
+
 def core_steps(flask: Flask) -> tuple[Step, ...]:
     """The core, nucleated and grown in one heating."""
     steps = StepList()
     _oleate(steps, flask)
     steps.add("Cool", "Let cool with stirring.", quantity("addition_temperature_C").text, "", ARGON)
     _fluoride(steps, flask)
-    if flask.route.method == "bifluoride":
-        _grow_bifluoride(steps)
-    else:
-        steps.add(
-            "Grow",
-            f"Heat at {quantity('ramp_C_per_min').text} and hold. The cubic phase must turn into the hexagonal one: "
-            "the turbid liquid clears. Shorter and cooler gives smaller particles; more oleic acid usually larger "
-            "ones.",
-            quantity("core_growth_temperature_C").text,
-            quantity("core_growth_time_min").text,
-            ARGON,
-        )
+    watched = (
+        " The cubic phase must turn into the hexagonal one: the turbid liquid clears. Shorter and cooler gives smaller "
+        "particles; more oleic acid usually larger ones."
+    )
+    _grow(steps, flask, "core", watched)
     _work_up(steps, flask)
     return tuple(steps.steps)
 
@@ -176,16 +178,7 @@ def shell_steps(flask: Flask) -> tuple[Step, ...]:
     _oleate(steps, flask)
     _add_seeds(steps, flask, f", then cool to {quantity('addition_temperature_C').text}")
     _fluoride(steps, flask)
-    if flask.route.method == "bifluoride":
-        _grow_bifluoride(steps)
-    else:
-        steps.add(
-            "Grow",
-            f"Heat at {quantity('ramp_C_per_min').text} and hold.",
-            quantity("shell_growth_temperature_C").text,
-            quantity("shell_growth_time_min").text,
-            ARGON,
-        )
+    _grow(steps, flask, "shell")
     _work_up(steps, flask)
     return tuple(steps.steps)
 

@@ -11,10 +11,9 @@ from typing import Any, final
 
 from padesign.design.trial import AbstractProblem, Task
 from padesign.errors import InputError
-from padesign.search.engines.engine import AbstractEngine, Answer, MakeProblem, failure, nothing, perform
+from padesign.search.engines.engine import DEATHS, AbstractEngine, Answer, MakeProblem, failure, nothing, perform
 
 SLURM = "slurm"
-_RETRIES = 3
 _CONNECT_s = 30
 _NEVER_PAUSE = "distributed.worker.memory.pause"
 """A worker short of memory would stop without a word and hold its task for ever; so it dies, and its task is counted
@@ -56,7 +55,7 @@ class DaskEngine(AbstractEngine):
         return list(self._client.run(os.getpid, on_error="ignore").values())
 
     def submit(self, number: int, task: Task) -> None:
-        future = self._client.submit(_compute, self._make, number, task, pure=False, retries=_RETRIES)
+        future = self._client.submit(_compute, self._make, number, task, pure=False, retries=DEATHS)
         self._futures[future] = number, task
         future.add_done_callback(self._done.put)
 

@@ -12,6 +12,8 @@ from typing import Any, final
 
 from padesign.design.trial import AbstractProblem, Candidate, OnStep, Task
 
+DEATHS = 3
+"""A task whose workers died so often is given up."""
 MakeProblem = Callable[[], AbstractProblem]
 """Makes the problem anew in another process: a function at module level, or a `functools.partial` of one."""
 

@@ -14,10 +14,8 @@ from multiprocessing.process import BaseProcess
 from typing import final
 
 from padesign.design.trial import Task
-from padesign.search.engines.engine import AbstractEngine, Answer, MakeProblem, failure, nothing, perform
+from padesign.search.engines.engine import DEATHS, AbstractEngine, Answer, MakeProblem, failure, nothing, perform
 
-_DEATHS = 3
-"""A task whose workers died so often is given up."""
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _ONE_XLA_THREAD = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
@@ -121,10 +119,10 @@ class LocalEngine(AbstractEngine):
             return []
         number, task = job
         self._deaths[number] = self._deaths.get(number, 0) + 1
-        if self._deaths[number] < _DEATHS:
+        if self._deaths[number] < DEATHS:
             self._waiting.appendleft(job)
             return []
-        return [Answer(number, task.seed, failure(f"{_DEATHS} workers died (exit code {code})"), 0.0, 0.0, "worker")]
+        return [Answer(number, task.seed, failure(f"{DEATHS} workers died (exit code {code})"), 0.0, 0.0, "worker")]
 
 
 @contextlib.contextmanager

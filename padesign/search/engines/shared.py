@@ -19,14 +19,13 @@ from pathlib import Path
 from typing import final
 
 from padesign.design.trial import AbstractProblem, Task
-from padesign.search.engines.engine import AbstractEngine, Answer, failure, nothing, perform
+from padesign.search.engines.engine import DEATHS, AbstractEngine, Answer, failure, nothing, perform
 from padesign.search.runfolder import RunFolder, process_alive, read_revived, start_ticks, write_json
 
 BEAT_s = 2.0
 SILENT_s = 60.0
 """A worker on another machine that has not shown up for so long is dead."""
 _POLL_s = 0.1
-_DEATHS = 3
 _OPEN, _WORKER, _COORDINATOR = "open", "worker", "coordinator"
 
 
@@ -99,9 +98,9 @@ class SharedEngine(AbstractEngine):
                 continue
             self._deaths[number] = self._deaths.get(number, 0) + 1
             claim.unlink(missing_ok=True)
-            if self._deaths[number] >= _DEATHS:
+            if self._deaths[number] >= DEATHS:
                 del self._tasks[number]
-                return Answer(number, task.seed, failure(f"{_DEATHS} workers died"), 0.0, time.time(), "worker")
+                return Answer(number, task.seed, failure(f"{DEATHS} workers died"), 0.0, time.time(), "worker")
             self.submit(number, task)
         return None
 
