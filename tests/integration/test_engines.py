@@ -212,17 +212,18 @@ def test_a_search_whose_memory_is_in_postgresql_is_resumed_like_any_other(tmp_pa
 
 @needs_dask
 def test_slurm_jobs_join_the_cluster_that_submitted_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With an `sbatch` that runs the job on this machine instead of queueing it."""
+    """With an `sbatch` that runs the job on this machine instead of queueing it; like the real one it keeps a copy."""
     pytest.importorskip("dask_jobqueue", reason="dask-jobqueue is not installed")
     import dask
 
-    for name, body in (("sbatch", 'bash "$1" >/dev/null 2>&1 & echo "Submitted batch job $!"'), ("scancel", "kill $1")):
+    submit = 'cp "$1" "$1.job"; bash "$1.job" >/dev/null 2>&1 & echo "Submitted batch job $!"'
+    for name, body in (("sbatch", submit), ("scancel", "kill $1")):
         path = tmp_path / name
         path.write_text(f"#!/bin/bash\n{body}\n")
         path.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([ROOT, *sys.path]))
     folder, log = RunFolder.create(tmp_path, "slurm", "", {}), tmp_path / "log"
-    with dask.config.set({"jobqueue.slurm.cores": 1, "jobqueue.slurm.memory": "4GB"}):
+    with dask.config.set({"jobqueue.slurm.cores": 1, "jobqueue.slurm.memory": "1GB"}):
         result = search(folder, log, lambda: DaskEngine(make(log, TRIAL_s), 1, "slurm"), 3)
     assert len(result.trials) == 3 and all(record.candidate.outcome == "ok" for record in result.trials)
