@@ -15,9 +15,6 @@ from padesign.search.engines.engine import DEATHS, AbstractEngine, Answer, MakeP
 
 SLURM = "slurm"
 _CONNECT_s = 30
-_NEVER_PAUSE = "distributed.worker.memory.pause"
-"""A worker short of memory would stop without a word and hold its task for ever; so it dies, and its task is counted
-among those that are given up after three deaths."""
 
 
 @final
@@ -96,13 +93,10 @@ class DaskEngine(AbstractEngine):
 def _start_cluster(workers: int, address: str | None, disk: str) -> Any:
     """A cluster of our own, which ends with the engine; None when a scheduler is there already."""
     if address is None:
-        from dask import config
         from distributed import LocalCluster
 
         no_page: Any = None
-        own = {"n_workers": workers, "threads_per_worker": 1, "local_directory": disk}
-        with config.set({_NEVER_PAUSE: False}):
-            return LocalCluster(**own, dashboard_address=no_page)
+        return LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=no_page, local_directory=disk)
     if address != SLURM:
         return None
     try:
@@ -110,17 +104,9 @@ def _start_cluster(workers: int, address: str | None, disk: str) -> Any:
     except ImportError as error:
         cure = 'Install it: pip install "padesign[dask]"'
         raise InputError("`address: slurm` needs the package `dask-jobqueue`", cure=cure) from error
-    cluster = SLURMCluster(job_script_prologue=_prologue())
+    cluster = SLURMCluster()
     cluster.scale(jobs=workers)
     return cluster
-
-
-def _prologue() -> list[str]:
-    """What every job does first: the user's own lines, then our setting as Dask reads it from the environment."""
-    from dask import config
-
-    variable = "DASK_" + _NEVER_PAUSE.upper().replace(".", "__")
-    return [*(config.get("jobqueue.slurm.job-script-prologue", None) or []), f"export {variable}=False"]
 
 
 _held: dict[bytes, AbstractProblem] = {}
