@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar, final
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 
 from padesign.design.objective import AbstractObjective, Verdict, log_slope, missing_band, shortfall
@@ -13,6 +14,8 @@ from padesign.observables.solution import Solution
 from padesign.observables.unsolved import Unsolved
 from padesign.types import Scalar
 
+_ROOM, _SOFTNESS, _PER_ROOM = 0.01, 0.005, 5.0
+"""Room (in ln I) that the loss keeps between the steepest window and the top, and what a lack of it costs."""
 _PER_MISS = 3.0
 """What a threshold above the cap costs in the guess, per unit of ln I."""
 
@@ -44,10 +47,14 @@ class Nonlinearity(AbstractObjective):
 
     def loss(self, solution: Solution) -> Scalar:
         band = solution.band(self.emission)
-        slope = solution.steepest_window(band, self.window_decades, self._log_cap()).value
+        window = solution.steepest_window(band, self.window_decades, self._log_cap())
         threshold = solution.threshold(band)
         brightness = solution.log_photons_per_s([band], self._log_top(solution))[0]
-        return -log_slope(slope) - threshold.margin + shortfall(brightness, self.min_photons_per_s)
+        # Beyond the top an avalanche is out of sight, so the loss keeps away from it; the window follows the threshold.
+        high = threshold.log_irradiance + jax.lax.stop_gradient(window.log_irradiance_high - threshold.log_irradiance)
+        lack = (_ROOM + high - self._log_top(solution)) / _SOFTNESS
+        edge = jnp.where(threshold.exists, _PER_ROOM * _SOFTNESS * jnp.logaddexp(lack, 0.0), 0.0)
+        return -log_slope(window.value) - threshold.margin + edge + shortfall(brightness, self.min_photons_per_s)
 
     def guess(self, system: Unsolved) -> Scalar:
         log_onset, log_s = system.onset(self.emission)

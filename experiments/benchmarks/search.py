@@ -156,7 +156,7 @@ def other(problem: Problem, make_sampler: _Sampler, seed: int) -> tuple[list[flo
     for _, choice, point in sorted(seen, key=lambda one: one[0])[:JUDGED]:
         bounds = problem.space.bounds(choice)
         geometry = problem.geometry(Packing(bounds).point(point), bounds)
-        candidate = problem.judge(choice, geometry, 0.0, check_refinement=False)
+        candidate = problem.judge(choice, geometry, 0.0)
         if has_result(candidate):
             best = _better(best, candidate, problem.maximise)
     return [float(len(seen) * per_loss)], [best]

@@ -91,7 +91,7 @@ class Report:
             problem = Problem(
                 space, self._problem.objective, self._problem.scene, self._problem.inner, self._run.parameter_sets
             )
-            candidate = problem.judge({}, fixed_geometry(space), math.inf, check_refinement=False)
+            candidate = problem.judge({}, fixed_geometry(space), math.inf)
         except InputError as error:
             particle = Particle(())
             candidate = Candidate(f"not comparable: {error.what}", None, math.inf, {}, {}, {})

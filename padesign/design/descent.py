@@ -1,18 +1,16 @@
-"""One descent along gradients: L-BFGS by default, Adam on request, broken off when it is of no use any more."""
+"""One descent along gradients: quasi-Newton by default, Adam on request, broken off when it is of no use any more."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import jax.numpy as jnp
 import numpy as np
 import optax
-from scipy.optimize import minimize
 
-Function = Callable[[np.ndarray], tuple[float, np.ndarray]]
-"""Loss and gradient at a flat point."""
+from padesign.design.trust_region import Function, TrustRegion
 
 _RUNGS: Mapping[int, float] = MappingProxyType({4: 0.4, 8: 0.15, 16: 0.05, 32: 0.02})
 """Evaluations after which a descent is compared with the best one so far, and how far above it (in ln) it may be then:
@@ -21,8 +19,8 @@ _HOPE = 2.0
 """Beside that, a descent may gain this many times what the best one gained from the same evaluation on."""
 _FARTHEST = 8.0
 """Limit of the unconstrained numbers: 0.03 % of a range is left on either side."""
-_MEMORY = 6
-_STALL_OVER = 4
+_FLAT = 1e-6
+_STALL_BEYOND = 2
 _CLIP = 5.0
 
 
@@ -32,11 +30,15 @@ class _Over(Exception):
 
 @dataclass
 class Descent:
-    """A descent so far. `lowest[n]` is the smallest loss among the first n + 1 evaluations."""
+    """A descent so far. `lowest[n]` is the smallest loss among the first n + 1 evaluations.
+
+    `curvature`: second derivatives of the loss near the end, as far as the descent has felt them.
+    """
 
     point: np.ndarray
     loss: float = np.inf
     gradient: np.ndarray | None = None
+    curvature: np.ndarray | None = None
     lowest: list[float] = field(default_factory=list)
     ended_because: str = ""
 
@@ -65,11 +67,12 @@ def descend(
 ) -> Descent:
     """Follow `function` downhill from `start` for at most so many evaluations.
 
-    Ends early when four evaluations together gained less than `stall`, or when it is `hopeless` beside `rival`.
-    L-BFGS with a line search (scipy's L-BFGS-B); with a `learning_rate` Adam, which neither stalls nor needs a smooth
-    loss. A loss or gradient without a number ends Adam and shortens the step of a line search.
+    Ends early when as many evaluations as there are numbers, and two more, together gained less than `stall`, or when it is `hopeless` beside `rival`.
+    Quasi-Newton steps in a trust region; with a `learning_rate` Adam, which neither stalls nor needs a smooth
+    loss. A loss or gradient without a number ends Adam and shortens the step.
     """
     found = Descent(np.asarray(start, dtype=float))
+    over = found.point.size + _STALL_BEYOND
 
     def watched(x: np.ndarray) -> tuple[float, np.ndarray]:
         if len(found.lowest) >= evaluations:
@@ -84,20 +87,20 @@ def descend(
         if hopeless(found.lowest, rival):
             raise _Over("hopeless")
         lowest = found.lowest
-        if learning_rate is None and len(lowest) > _STALL_OVER and lowest[-1 - _STALL_OVER] - lowest[-1] < stall:
+        if learning_rate is None and len(lowest) > over and lowest[-1 - over] - lowest[-1] < stall:
             raise _Over("stalled")
         return (float(loss), gradient) if sound else (found.loss + 10.0, np.zeros_like(x))
 
+    region = TrustRegion(found.point, _FARTHEST, _FLAT)
     try:
         if learning_rate is None:
-            limits = [(-_FARTHEST, _FARTHEST)] * found.point.size
-            options = {"maxcor": _MEMORY, "maxfun": evaluations, "ftol": 0.0, "gtol": 1e-6}
-            minimize(watched, found.point, jac=True, method="L-BFGS-B", bounds=limits, options=options)
+            region.minimise(watched)
         else:
             _adam(watched, found.point, learning_rate)
         found.ended_because = "converged"
     except _Over as end:
         found.ended_because = str(end)
+    found.curvature = region.curvature
     return found
 
 

@@ -47,6 +47,7 @@ from padesign.types import ScalarLike
 
 CONVERGED_WITHIN = 0.05
 """A value that changes by more than this share between the search grid and the judging grid is called not converged."""
+THRESHOLD, SEARCH_THRESHOLD = "threshold_kW_per_cm2", "threshold_on_search_grid_kW_per_cm2"
 _TRIED = 10_000
 _ROUNDINGS = 3
 """Designs on the grid that are judged, until one keeps every constraint."""
@@ -99,11 +100,12 @@ def _loss_and_gradient(
     hosts: Hosts,
     conditions: Conditions,
     mixing_nm: ScalarLike,
+    pump_scale: ScalarLike,
 ) -> tuple[jax.Array, Unconstrained]:
     aim = objective.preferring(preferences) if objective.varies else objective
 
     def solved_at(geometry: Geometry) -> Solution:
-        return solve_particle(signature, geometry, hosts, conditions, scene, 1.0)
+        return solve_particle(signature, geometry, hosts, conditions, scene, 1.0, pump_scale)
 
     def loss(z: Unconstrained) -> jax.Array:
         target = forward(z, bounds, mixing_nm)
@@ -254,21 +256,32 @@ class Problem:
         return count * np.random.default_rng([seed, count]).dirichlet(np.ones(count))
 
     def loss(
-        self, z: Any, bounds: Bounds, choice: Mapping[str, Option], preferences: np.ndarray | None = None
+        self,
+        z: Any,
+        bounds: Bounds,
+        choice: Mapping[str, Option],
+        preferences: np.ndarray | None = None,
+        pump_scale: float = 1.0,
+        *,
+        of_batch: bool = True,
     ) -> tuple[jax.Array, Unconstrained]:
-        """Loss and gradient at one point of the search."""
+        """Loss and gradient at one point of the search, of the batch if the problem is about one and it is asked for.
+
+        `pump_scale` aligns the search grid with the judging grid.
+        """
         return _loss_and_gradient(
             self.signature,
             self.scene,
             self.objective,
-            self.robust,
-            self._errors,
+            self.robust if of_batch else None,
+            self._errors if of_batch else None,
             jnp.asarray(np.ones(len(self.objective.aims)) if preferences is None else preferences),
             z,
             bounds,
             self.hosts(choice),
             self.conditions(choice),
             self.space.interface_mixing_nm,
+            jnp.asarray(pump_scale),
         )
 
     def guess(self, z: Any, bounds: Bounds, choice: Mapping[str, Option]) -> float:
@@ -282,32 +295,60 @@ class Problem:
         return forward(z, bounds, self.space.interface_mixing_nm)
 
     def refine(self, task: Task, on_step: OnStep) -> Candidate:
-        """The inner search of one choice; the best design seen is judged on the finer grid."""
+        """The inner search of one choice; the best design seen is judged on the finer grid.
+
+        Where the two grids differ, as next to an end of the power window, the search grid is aligned with the judging
+        grid and the search goes on (space mapping, Bandler et al., IEEE Trans. Microwave Theory Tech. 42, 2536 (1994)).
+        """
         inner = Refinement(self, task, on_step)
         inner.run()
-        first: Candidate | None = None
-        for geometry in inner.on_grid(self.steps, _ROUNDINGS):
-            found = self.judge(task.choice, geometry, inner.loss, inner.history, meter=inner.meter)
-            first = first or found
-            if found.feasible or found.outcome != "ok":
-                return dataclasses.replace(found if found.feasible else first, cost=inner.meter.total())
-        if first is None:
-            raise RuntimeError("rounding gave no design")
-        return dataclasses.replace(first, cost=inner.meter.total())
+        found = self._best_on_grid(task, inner)
+        scale = _pump_scale(found)
+        if scale is not None and inner.align(scale):
+            again = self._best_on_grid(task, inner)
+            found = again if self._better(again, found) else found
+        return dataclasses.replace(found, cost=inner.meter.total(), history=inner.history)
+
+    def _best_on_grid(self, task: Task, inner: Refinement) -> Candidate:
+        """The best of the likeliest roundings on the search grid that also keeps every constraint on the finer one.
+
+        Without such a one the first of them: one step of a size may lead over an end of the power window.
+        """
+        looked = [
+            (one, self._verdict(self.signature, task.choice, one)[0]) for one in inner.on_grid(self.steps, _ROUNDINGS)
+        ]
+        inner.meter.add("checks", len(looked))
+        sign = -1.0 if self.objective.maximise else 1.0
+
+        def rank(one: tuple[Geometry, Verdict]) -> tuple[bool, float]:
+            verdict = one[1]
+            broken = any(float(x) > 0.0 for x in verdict.violations.values())
+            return broken or not bool(verdict.valid), sign * float(verdict.value)
+
+        judged: list[Candidate] = []
+        for geometry, coarse in sorted(looked, key=rank):
+            judged.append(self.judge(task.choice, geometry, inner.loss, coarse=coarse, meter=inner.meter))
+            if judged[-1].feasible or judged[-1].outcome != "ok":
+                break
+        return judged[-1] if judged[-1].feasible else judged[0]
+
+    def _better(self, one: Candidate, other: Candidate) -> bool:
+        if not one.feasible or not other.feasible or one.value is None or other.value is None:
+            return one.feasible and not other.feasible
+        return one.value > other.value if self.maximise else one.value < other.value
 
     def judge(
         self,
         choice: Mapping[str, Option],
         geometry: Geometry,
         loss: float,
-        history: Sequence[Mapping[str, float]] = (),
         *,
-        check_refinement: bool = True,
+        coarse: Verdict | None = None,
         meter: Meter | None = None,
     ) -> Candidate:
         """The honest numbers of one design, on the finer grid of cells and powers.
 
-        `check_refinement` also judges it on the search grid of cells and notes a value that depends on the grid.
+        Given the verdict on the search grid of cells (`coarse`), a value that depends on the grid is noted.
         """
         meter = meter or Meter()
         meter.add("judgements")
@@ -320,16 +361,16 @@ class Problem:
         metrics["diameter_nm"] = particle.diameter_nm
         value = float(verdict.value)
         notes = ["bistable: S across the jump depends on the window"] if metrics.get("bistable") else []
-        if check_refinement and outcome == "ok":
-            meter.add("curves")
-            coarse, _ = self._verdict(self.signature, choice, geometry)
+        if coarse is not None and outcome == "ok":
             change = float(np.abs(verdict.value - coarse.value) / np.maximum(np.abs(verdict.value), 1e-300))
             metrics["change_on_refinement"] = change if np.isfinite(change) else 1.0
+            if np.isfinite(there := float(coarse.metrics.get(THRESHOLD, np.nan))):
+                metrics[SEARCH_THRESHOLD] = there
             if metrics["change_on_refinement"] > CONVERGED_WITHIN:
                 cells = f"{self.scene.cells_per_layer} to {self.scene.judge_cells_per_layer}"
                 notes.append(f"not converged: the value changes by {change:.0%} from {cells} cells per layer")
         if self.robust is not None and outcome == "ok":
-            meter.add("judgements", self.robust.judge_samples)
+            meter.add("claims", self.robust.judge_samples)
             claim = self.claim(choice, geometry, self.robust.judge_samples)
             metrics |= {"of_the_target": value, "value_at_least": claim.low, "value_at_most": claim.high}
             value = claim.value
@@ -345,7 +386,7 @@ class Problem:
             violations={key: float(value) for key, value in verdict.violations.items()},
             design=self.describe(choice, particle),
             metrics=metrics,
-            history=list(history),
+            history=[],
             curve=self.curve(solution),
             notes=notes,
             cost=meter.total(),
@@ -363,7 +404,8 @@ class Problem:
     def _draw(self, samples: int, stream: int) -> Errors:
         if self.robust is None:
             raise ValueError("this problem is not about a batch")
-        return self.robust.draw(len(self.space.layers), len(self.space.ions), samples, stream)
+        layers, ions = len(self.space.layers), len(self.space.ions)
+        return self.robust.draw(layers, ions, samples, stream, in_pairs=stream == _SEARCH)
 
     def sensitivities(self, choice: Mapping[str, Option], particle: Particle) -> Sensitivities:
         """Exact d ln(number) / d ln(knob) of what is reported of a design, for every size and share it has."""
@@ -422,6 +464,14 @@ class Problem:
         """Columns of the power curve of the objective's emission band, if it has one."""
         label = self.objective.curve_label(solution)
         return curve_columns(solution, label) if label else {}
+
+
+def _pump_scale(found: Candidate) -> float | None:
+    """What aligns the search grid with the judging grid at a design that did not keep its value; None if it did."""
+    fine, coarse = (found.metrics.get(key) for key in (THRESHOLD, SEARCH_THRESHOLD))
+    if not fine or not coarse or found.metrics.get("change_on_refinement", 0.0) <= CONVERGED_WITHIN:
+        return None
+    return coarse / fine
 
 
 def curve_columns(solution: Solution, label: str) -> dict[str, list[float]]:

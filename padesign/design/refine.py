@@ -35,10 +35,13 @@ class Refinement:
         self._packing = Packing(self._bounds)
         self._rng = np.random.default_rng(task.seed)
         self._preferences = problem.preferences(task.seed)
+        self._pump_scale = 1.0
+        self._of_batch = problem.robust is not None and problem.inner.learning_rate is not None
         self.meter = Meter()
         self.history: list[dict[str, float]] = []
         self.loss = np.inf
         self.gradient: np.ndarray | None = None
+        self.curvature: np.ndarray | None = None
         self.point = self._packing.flat(start_point(self._bounds, self._rng, spread=0.0))
 
     def run(self) -> None:
@@ -47,7 +50,17 @@ class Refinement:
         if inner.steps and self._packing.free.any():
             self._search(inner.starts, inner.steps, inner.learning_rate)
         else:
+            self._of_batch = self._problem.robust is not None
             self._keep(self._descend(0, self.point, 1, 0.0, ()))
+
+    def align(self, pump_scale: float) -> bool:
+        """Go on from the best point with the pump of the search grid scaled; whether there was anything to search."""
+        inner = self._problem.inner
+        if not inner.steps or not self._packing.free.any():
+            return False
+        self._pump_scale, self.loss = pump_scale, np.inf
+        self._finish(inner.starts, self.point)
+        return True
 
     def geometry(self, point: np.ndarray) -> Geometry:
         return self._problem.geometry(self._packing.point(point), self._bounds)
@@ -56,14 +69,18 @@ class Refinement:
         """The best design on the grid of what can be made, and the runners-up."""
         best = self.geometry(self.point)
         arrays = np.asarray(best.thickness_nm), np.asarray(best.fraction)
-        slope = np.zeros(self._packing.free.size)
+        free = self._packing.free
+        slope, curvature = np.zeros(free.size), np.zeros((free.size, free.size))
         if self.gradient is not None:
-            slope[self._packing.free] = self._by_geometry(self.gradient)
-        found = on_grid(*arrays, slope, self._bounds, steps, count)
+            inverse = np.linalg.pinv(self._jacobian())
+            slope[free] = self.gradient @ inverse
+            if self.curvature is not None:
+                curvature[np.ix_(free, free)] = inverse.T @ self.curvature @ inverse
+        found = on_grid(*arrays, slope, curvature, self._bounds, steps, count)
         return [Geometry(jnp.asarray(t), jnp.asarray(x), best.interface_mixing_nm) for t, x in found]
 
-    def _by_geometry(self, gradient: np.ndarray) -> np.ndarray:
-        """Derivative of the loss by the free thicknesses and fractions, from that by the free vector."""
+    def _jacobian(self) -> np.ndarray:
+        """Derivative of the free thicknesses and fractions by the free vector, at the best point."""
 
         def flat(free: jnp.ndarray) -> jnp.ndarray:
             full = jnp.zeros(self._packing.free.size).at[np.flatnonzero(self._packing.free)].set(free)
@@ -72,8 +89,7 @@ class Refinement:
             geometry = self._problem.geometry(z, self._bounds)
             return jnp.concatenate([geometry.thickness_nm, geometry.fraction.ravel()])[self._packing.free]
 
-        jacobian = np.asarray(jax.jacfwd(flat)(jnp.asarray(self.point)))
-        return np.linalg.lstsq(jacobian.T, gradient, rcond=None)[0]
+        return np.asarray(jax.jacfwd(flat)(jnp.asarray(self.point)))
 
     def _search(self, starts: int, steps: int, learning_rate: float | None) -> None:
         rival = () if self._problem.objective.varies else self._task.rival  # losses of other weights do not compare
@@ -85,8 +101,17 @@ class Refinement:
             if found.lowest and (not rival or found.lowest[-1] < rival[-1]):
                 rival = found.lowest
             self._keep(found)
-        if learning_rate is None and best is not None and best[1].ended_because in ("stalled", "evaluations used"):
-            self._keep(self._descend(best[0], best[1].point, steps, _FINISH_STALL, ()))
+        if learning_rate is not None or best is None:
+            return
+        unfinished = best[1].ended_because in ("stalled", "evaluations used")
+        if unfinished or (self._problem.robust is not None and best[1].ended_because == "converged"):
+            self._finish(best[0], best[1].point)
+
+    def _finish(self, number: int, point: np.ndarray) -> None:
+        """Follow a descent to its end; where a batch counts, this is the part that looks at one."""
+        if self._of_batch is not (batch := self._problem.robust is not None):
+            self._of_batch, self.loss = batch, np.inf
+        self._keep(self._descend(number, point, self._problem.inner.steps, _FINISH_STALL, ()))
 
     def _descend(
         self, number: int, point: np.ndarray, evaluations: int, stall: float, rival: Sequence[float]
@@ -97,7 +122,8 @@ class Refinement:
 
     def _keep(self, found: Descent) -> None:
         if found.loss < self.loss:
-            self.loss, self.point, self.gradient = found.loss, found.point, found.gradient
+            self.loss, self.point = found.loss, found.point
+            self.gradient, self.curvature = found.gradient, found.curvature
 
     def _recorded(self, number: int) -> Function:
         """Loss and gradient, told and counted."""
@@ -114,10 +140,15 @@ class Refinement:
 
     def evaluate(self, point: np.ndarray) -> tuple[float, np.ndarray]:
         """Loss and gradient at a free vector, counted."""
-        batch = self._problem.robust
+        batch = self._problem.robust if self._of_batch else None
         self.meter.add("gradients", 1 if batch is None else batch.samples)
         loss, gradient = self._problem.loss(
-            self._packing.point(point), self._bounds, self._task.choice, self._preferences
+            self._packing.point(point),
+            self._bounds,
+            self._task.choice,
+            self._preferences,
+            self._pump_scale,
+            of_batch=self._of_batch,
         )
         return float(loss), self._packing.flat(gradient)
 

@@ -76,10 +76,17 @@ class Robust:
         """Whether the statistic needs the honest values beside the losses."""
         return self.aim == "yield"
 
-    def draw(self, layers: int, ions: int, samples: int, stream: int) -> Errors:
-        """Errors of so many particles; different streams are independent."""
+    def draw(self, layers: int, ions: int, samples: int, stream: int, *, in_pairs: bool = False) -> Errors:
+        """Errors of so many particles; different streams are independent.
+
+        `in_pairs`: every second particle has the opposite errors of the one before (antithetic variates). A search
+        that sees few particles then finds no direction in which all of them happen to err to the good side.
+        """
         rng = np.random.default_rng([self.seed, stream])
-        sizes, shares = rng.standard_normal((samples, layers)), rng.standard_normal((samples, layers, ions))
+        drawn = -(-samples // 2) if in_pairs else samples
+        sizes, shares = rng.standard_normal((drawn, layers)), rng.standard_normal((drawn, layers, ions))
+        if in_pairs:
+            sizes, shares = (np.stack([x, -x], axis=1).reshape(-1, *x.shape[1:])[:samples] for x in (sizes, shares))
         return Errors(jnp.asarray(np.clip(sizes, -_CUT, _CUT)), jnp.asarray(np.clip(shares, -_CUT, _CUT)))
 
     def made(self, target: Geometry, errors: Errors) -> Geometry:

@@ -26,13 +26,20 @@ AS_IT_IS = Steps()
 
 
 def on_grid(
-    thickness_nm: np.ndarray, fraction: np.ndarray, slope: np.ndarray, bounds: Bounds, steps: Steps, count: int
+    thickness_nm: np.ndarray,
+    fraction: np.ndarray,
+    slope: np.ndarray,
+    curvature: np.ndarray,
+    bounds: Bounds,
+    steps: Steps,
+    count: int,
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """The `count` most promising neighbours of a design on the grid, best first; the design itself where none fits.
 
-    Every free number goes to the step below or above it; combinations are ordered by the change of the loss to first
-    order plus a little for the distance. `slope` (layers + layers x ions): derivative of the loss with respect to every
-    thickness (per nm) and fraction.
+    Every free number goes to the step below or above it; combinations are ordered by the change of the loss to second
+    order plus a little for the distance. `slope` (n,) and `curvature` (n, n), n = layers + layers x ions: derivatives
+    of the loss with respect to every thickness (per nm) and fraction. The curvature keeps the numbers together that an
+    optimum on a ridge has bound to each other.
     """
     values = np.concatenate([thickness_nm, fraction.ravel()])
     low = np.concatenate([bounds.thickness_low_nm, bounds.fraction_low.ravel()])
@@ -41,6 +48,8 @@ def on_grid(
     step = np.concatenate(by_kind)
     moving = np.flatnonzero((high > low) & (step > 0.0))
     matters = {int(i) for i in moving[np.argsort(-np.abs(slope[moving] * step[moving]))][:_MOST_VARIED]}
+    strengths, directions = np.linalg.eigh(curvature[np.ix_(moving, moving)])
+    bent = (directions * np.maximum(strengths, 0.0)) @ directions.T
     options = []
     for i in moving:
         grid = step[i] * np.array([np.floor(values[i] / step[i]), np.ceil(values[i] / step[i])])
@@ -56,6 +65,7 @@ def on_grid(
         if sizes.sum() > bounds.largest_radius_nm * (1 + 1e-9) or (shares.sum(axis=1) > 1 + 1e-9).any():
             continue
         away = moved[moving] - values[moving]
-        found.append((float(slope[moving] @ away + _PER_STEP * np.sum((away / step[moving]) ** 2)), sizes, shares))
+        change = slope[moving] @ away + 0.5 * away @ bent @ away
+        found.append((float(change + _PER_STEP * np.sum((away / step[moving]) ** 2)), sizes, shares))
     found.sort(key=lambda one: one[0])
     return [(sizes, shares) for _, sizes, shares in found[:count]] or [(thickness_nm, fraction)]

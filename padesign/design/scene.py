@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 
@@ -13,6 +14,7 @@ from padesign.kinetics.mixed import check_processes, with_processes
 from padesign.kinetics.particle_network import Conditions, Geometry, Signature, particle_model
 from padesign.observables.solution import Solution, SteadyStateMethod, solve
 from padesign.particle.surroundings import BULK, Surroundings
+from padesign.types import ScalarLike
 
 JUDGE_COARSENESS = 0.5
 
@@ -66,9 +68,17 @@ def check_hand_written(
 
 
 def solve_particle(
-    signature: Signature, geometry: Geometry, hosts: Hosts, conditions: Conditions, scene: Scene, coarseness: float
+    signature: Signature,
+    geometry: Geometry,
+    hosts: Hosts,
+    conditions: Conditions,
+    scene: Scene,
+    coarseness: float,
+    pump_scale: ScalarLike = 1.0,
 ) -> Solution:
-    """The solved power curve of one particle."""
+    """The solved power curve of one particle; `pump_scale` moves it along the power axis, by default not at all."""
     light = build_particle_network(signature, geometry, hosts, conditions, scene)
+    pump = tuple(pump_scale * rates for rates in light.network.pump)
+    light = eqx.tree_at(lambda it: it.network.pump, light, pump)
     low, high = scene.irradiance_window_kW_per_cm2
     return solve(light, low, high, method=scene.method, coarseness=coarseness)

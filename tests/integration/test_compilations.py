@@ -37,5 +37,5 @@ def test_the_quickstart_and_its_reference_compile_at_most_four_programs() -> Non
     assert compiled() - before == 3
     space = build_reference(run, run.compare_with[0])
     reference = Problem(space, problem.objective, problem.scene, InnerSettings(1, 0), problem.parameter_sets)
-    reference.judge({}, fixed_geometry(space), math.inf, check_refinement=False)
+    reference.judge({}, fixed_geometry(space), math.inf)
     assert compiled() - before <= AT_MOST

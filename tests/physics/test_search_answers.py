@@ -54,7 +54,7 @@ def test_a_search_from_scratch_finds_at_least_the_best_of_a_grid(objective: str)
     """9 x 9 x 6 designs judged one by one; two trials come within 1 % of the best of them or beat it."""
     one = problem(objective)
     grid = itertools.product(np.linspace(5, 10, 9), np.linspace(0.02, 0.12, 9), np.linspace(1, 6, 6))
-    judged = [one.judge({}, at(r, x, t), np.inf, check_refinement=False) for r, x, t in grid]
+    judged = [one.judge({}, at(r, x, t), np.inf) for r, x, t in grid]
     known = [c.value for c in judged if c.feasible and c.value is not None]
     found = [one.refine(Task({}, seed), lambda step, values: None) for seed in (1, 2)]
     values = [c.value for c in found if c.feasible and c.value is not None]
@@ -71,7 +71,7 @@ def test_sensitivities_are_the_differences_of_the_honest_numbers() -> None:
     exact = one.sensitivities({}, one.space.particle({}, np.array([8.5, 5.0]), np.array([[0.08], [0.0]])))
 
     def logs(*moved: float) -> np.ndarray:
-        candidate = one.judge({}, at(*moved), np.inf, check_refinement=False)
+        candidate = one.judge({}, at(*moved), np.inf)
         return np.log([candidate.metrics[key] for key in ("S_exact", "threshold_kW_per_cm2")])
 
     for knob, k in (("core radius", 0), ("core Tm", 1), ("shell thickness", 2)):
