@@ -66,9 +66,21 @@ def check_hand_written(
 
 
 def solve_particle(
-    signature: Signature, geometry: Geometry, hosts: Hosts, conditions: Conditions, scene: Scene, coarseness: float
+    signature: Signature,
+    geometry: Geometry,
+    hosts: Hosts,
+    conditions: Conditions,
+    scene: Scene,
+    coarseness: float,
+    thermal: bool = False,
 ) -> Solution:
-    """The solved power curve of one particle."""
-    light = build_particle_network(signature, geometry, hosts, conditions, scene)
+    """The solved power curve of one particle; `thermal` adds how its rates change with temperature."""
+
+    def build(at: Conditions) -> EmittingNetwork:
+        return build_particle_network(signature, geometry, hosts, at, scene)
+
     low, high = scene.irradiance_window_kW_per_cm2
-    return solve(light, low, high, method=scene.method, coarseness=coarseness)
+    if not thermal:
+        return solve(build(conditions), low, high, method=scene.method, coarseness=coarseness)
+    light, per_kelvin = jax.jvp(lambda T: build(conditions.warmed(T)), (conditions.temperature_K,), (jnp.asarray(1.0),))
+    return solve(light, low, high, method=scene.method, coarseness=coarseness, per_kelvin=per_kelvin)
