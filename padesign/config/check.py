@@ -285,7 +285,17 @@ def _objective_problems(run: RunFile) -> Iterable[Problem]:
 
 
 def _beam_problems(run: RunFile) -> Iterable[Problem]:
-    """Further beams that a hand-written network cannot absorb, and courses in time without a beam."""
+    """Further beams that a hand-written network cannot absorb, courses in time without a beam, and powers without a
+    steady state to compare with."""
+    low, high = run.excitation.irradiance_window_kW_per_cm2
+    steady = getattr(run.dynamics, "irradiances_kW_per_cm2", None) or ()
+    places: list[tuple[Path, float]] = [(("irradiances_kW_per_cm2", k), power) for k, power in enumerate(steady)]
+    if getattr(run.dynamics, "kind", "") == "modulated":
+        places.append((("irradiance_kW_per_cm2",), run.dynamics.irradiance_kW_per_cm2))  # type: ignore[union-attr]
+    for path, power in places:
+        if not low * (1.0 - 1e-9) <= power <= high * (1.0 + 1e-9):
+            what = f"is {power:g}, outside the excitation's window {low:.4g} to {high:.4g} kW/cm^2"
+            yield Problem(("dynamics", *path), what, "move it into the window, or widen the window")
     beams, courses = run.excitation.also, getattr(run.dynamics, "also", ())
     if beams and run.network is not None:
         what = "stands beside a hand-written network, whose cross-sections hold at one wavelength"
