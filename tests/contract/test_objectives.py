@@ -203,7 +203,7 @@ def test_a_lifetime_in_the_dark_is_that_of_all_rates_out_of_the_level() -> None:
 
 
 def test_a_rise_that_takes_too_long_has_no_value_but_a_slope() -> None:
-    """At twice the threshold the rise takes 9 ms; followed for 2 ms its loss says how much light is missing."""
+    """At twice the threshold the rise takes some 50 ms; followed for 2 ms its loss says how much light is missing."""
     solution = solved(SAMPLE_4)
     short, whole = (RiseTime("X:3 -> X:1", times_threshold=2.0, longest_ms=ms) for ms in (2.0, 1000.0))
     assert not bool(short.judge(solution).valid) and bool(whole.judge(solution).valid)
