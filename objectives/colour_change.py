@@ -53,7 +53,7 @@ class ColourChange(AbstractObjective):
         if self.min_photons_per_s:
             violations["min_photons_per_s"] = self.min_photons_per_s - dimmer
         return Verdict(
-            jnp.sqrt(_squared(low, high)),
+            _distance(low, high),
             low.visible & high.visible & (dimmer >= _DARK_photons_per_s),
             violations,
             {
@@ -83,6 +83,12 @@ class ColourChange(AbstractObjective):
             lines, _ = lines_on_sweep(solution, math.log(1e3 * irradiance))
             found.append(chromaticity(lines.photons_per_s, lines.wavelengths_nm))
         return found[0], found[1]
+
+
+def _distance(low: Chromaticity, high: Chromaticity) -> Scalar:
+    """With derivative 0 where both colours are the same, instead of none."""
+    squared = _squared(low, high)
+    return jnp.where(squared > 0.0, jnp.sqrt(jnp.where(squared > 0.0, squared, 1.0)), 0.0)
 
 
 def _squared(low: Chromaticity, high: Chromaticity) -> Scalar:

@@ -88,6 +88,10 @@ class Composite(AbstractObjective):
         return total
 
     @property
+    def thermal(self) -> bool:  # type: ignore[override]
+        return any(part.objective.thermal for part in self.parts)
+
+    @property
     def guesses(self) -> bool:  # type: ignore[override]
         return all(part.objective.guesses for part in self.parts if part.weight > 0.0)
 

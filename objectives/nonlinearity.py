@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import ClassVar, final
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 
 from padesign.design.objective import AbstractObjective, Verdict, log_slope, missing_band, shortfall
@@ -50,8 +49,10 @@ class Nonlinearity(AbstractObjective):
         window = solution.steepest_window(band, self.window_decades, self._log_cap())
         threshold = solution.threshold(band)
         brightness = solution.log_photons_per_s([band], self._log_top(solution))[0]
-        # Beyond the top an avalanche is out of sight, so the loss keeps away from it; the window follows the threshold.
-        high = threshold.log_irradiance + jax.lax.stop_gradient(window.log_irradiance_high - threshold.log_irradiance)
+        # Beyond the top an avalanche is out of sight, so the loss keeps away from it. The window ends at the jump, or
+        # lies about the threshold, which has a derivative where the place of the window has none.
+        about = threshold.log_irradiance + 0.5 * self.window_decades * jnp.log(10.0)
+        high = jnp.where(window.at_jump, window.log_irradiance_high, about)
         lack = (_ROOM + high - self._log_top(solution)) / _SOFTNESS
         edge = jnp.where(threshold.exists, _PER_ROOM * _SOFTNESS * jnp.logaddexp(lack, 0.0), 0.0)
         return -log_slope(window.value) - threshold.margin + edge + shortfall(brightness, self.min_photons_per_s)

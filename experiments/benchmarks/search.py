@@ -4,8 +4,9 @@
 
 padesign may spend 200 curve equivalents (`padesign.design.cost`), every other optimiser 1,000. They minimise the same
 loss on the same grid, with choices and unconstrained numbers as their variables, and a curve of theirs counts 1; the
-judgement of their three best designs is free. Every answer is judged on the finer grid. Finished runs are kept in
-experiments/results/search.jsonl and not computed again; the table and the figure go beside it.
+judgement of their three best designs is free (so are, for padesign, the batches of its first three). Nothing is
+rounded, and every answer is judged on the finer grid. Finished runs are kept in experiments/results/search.jsonl and
+not computed again; the table and the figure go beside it.
 """
 
 from __future__ import annotations
@@ -13,8 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
-import signal
 import statistics
 import tempfile
 import time
@@ -33,7 +32,7 @@ from padesign.design import problem as programs
 from padesign.design.cost import EQUIVALENT, EQUIVALENTS
 from padesign.design.problem import Problem
 from padesign.design.scene import solve_particle
-from padesign.design.transforms import Packing, start_point
+from padesign.design.transforms import Packing, forward, start_point
 from padesign.design.trial import Candidate, Option
 from padesign.errors import InputError
 from padesign.programs import program
@@ -79,7 +78,8 @@ _STEEP = '{kind: nonlinearity, emission: "Tm:3H4 -> Tm:3H6"}'
 
 def _run(nm: float, powers: str, layers: str, objective: str, rest: str = "", level: int = 15500) -> str:
     return (
-        f"version: 1\nname: benchmark\nexcitation: {{wavelength_nm: {nm}, irradiance_kW_per_cm2: {powers}}}\n"
+        f"version: 1\nname: benchmark\n"
+        f"rounding: {{size_step_nm: 0, dopant_step_mol_percent: 0}}\nexcitation: {{wavelength_nm: {nm}, irradiance_kW_per_cm2: {powers}}}\n"
         f"particle:\n  max_diameter_nm: 25\n  max_level_cm1: {level}{layers}objective: {objective}\n"
         f"solver: {{cells_per_layer: 1, judge_cells_per_layer: 2}}\n{rest}"
     )
@@ -93,11 +93,15 @@ PROBLEMS: Mapping[str, str] = {
         _TM,
         '{kind: threshold, emission: "Tm:3H4 -> Tm:3H6", min_nonlinearity: 20}',
     ),
-    "green": _run(
-        980, "{min: 1, max: 200}", _ER, "{kind: colour, target: green, at_irradiance_kW_per_cm2: 50}", level=25500
+    "green": _run(  # towards the green primary of ITU-R BT.2020, bright
+        980,
+        "{min: 1, max: 200}",
+        _ER,
+        "{kind: colour, target_xy: {x: 0.17, y: 0.797}, at_irradiance_kW_per_cm2: 50, min_photons_per_s: 3e5}",
+        level=25500,
     ),
     "cascade": _run(852, "{min: 5, max: 1000}", _PR, '{kind: nonlinearity, emission: "Pr:3P0 -> Pr:3H6"}', level=22500),
-    "robust": _run(1064, "{min: 1, max: 100}", _TM, _STEEP, "robust: {samples: 4, judge_samples: 64}\n"),
+    "robust": _run(1064, "{min: 1, max: 100}", _TM, _STEEP, "robust: {samples: 8, judge_samples: 64}\n"),
 }
 _Sampler = Callable[[int], optuna.samplers.BaseSampler]
 BASELINES: Mapping[str, _Sampler] = {
@@ -109,21 +113,24 @@ BASELINES: Mapping[str, _Sampler] = {
 
 
 def padesign(problem: Problem, seed: int) -> tuple[list[float], list[float]]:
-    """Curve equivalents after every trial within the budget, and the best value by then."""
+    """Curve equivalents after every trial within the budget, and the best value by then.
+
+    As for the others, what the batches of three designs really reach is looked up for free.
+    """
     spent: list[float] = []
     values: list[float] = []
 
     def on_event(event: object) -> None:
         if not isinstance(event, TrialFinished):
             return
-        spent.append((spent[-1] if spent else 0.0) + event.record.candidate.cost[EQUIVALENT])
+        cost = event.record.candidate.cost
+        free = EQUIVALENTS["claims"] * cost.get("claims", 0.0) if len(spent) < JUDGED else 0.0
+        spent.append((spent[-1] if spent else 0.0) + cost[EQUIVALENT] - free)
         values.append(math.nan if event.best is None else float(event.best.candidate.value or math.nan))
-        if spent[-1] >= OURS:
-            os.kill(os.getpid(), signal.SIGINT)
 
     with tempfile.TemporaryDirectory() as root:
         folder = RunFolder.create(root, "benchmark", "", {})
-        Campaign(problem, CampaignSettings(1000, seed), folder, on_event=on_event).run()
+        Campaign(problem, CampaignSettings(1000, seed, budget=OURS), folder, on_event=on_event).run()
     within = sum(one <= OURS for one in spent)
     return spent[:within], values[:within]
 
@@ -172,34 +179,47 @@ def _value(problem: Problem, packing: Packing, x: np.ndarray, bounds: Any, choic
 
 
 @program(static_argnums=(0, 1, 2))
-def _curve_loss(signature: Any, scene: Any, objective: Any, geometry: Any, hosts: Any, conditions: Any) -> jax.Array:
-    return objective.loss(solve_particle(signature, geometry, hosts, conditions, scene, 1.0))
+def _curve_loss(
+    signature: Any, scene: Any, objective: Any, z: Any, bounds: Any, hosts: Any, conditions: Any, mixing_nm: Any
+) -> jax.Array:
+    return objective.loss(solve_particle(signature, forward(z, bounds, mixing_nm), hosts, conditions, scene, 1.0))
 
 
 def costs() -> dict[str, float]:
-    """Measured curve equivalents of what a trial of the first problem computes: medians over random designs."""
-    one = build_problem(load_run_text(PROBLEMS["steep"]).run)
+    """Measured curve equivalents of what a trial computes: least times of random designs, their mean over problems."""
+    found = [_costs(build_problem(load_run_text(PROBLEMS[name]).run)) for name in ("steep", "cascade")]
+    return {kind: statistics.fmean(one[kind] for one in found) for kind in found[0]}
+
+
+def _costs(one: Problem) -> dict[str, float]:
     choice = {name: options[0] for name, options in one.choices.items()}
     bounds, rng = one.space.bounds(choice), np.random.default_rng(0)
-    points = [start_point(bounds, rng, spread=np.inf) for _ in range(30)]
-    context = one.hosts(choice), one.conditions(choice)
+    points = [start_point(bounds, rng, spread=np.inf) for _ in range(20)]
+    fixed, context = (one.scene, one.objective), (one.hosts(choice), one.conditions(choice))
+    mixing_nm = one.space.interface_mixing_nm
+
+    def judged(signature: Any) -> Callable[[Any], Any]:
+        return lambda z: programs._judge(signature, *fixed, forward(z, bounds, mixing_nm), *context)
+
     kinds: dict[str, Callable[[Any], Any]] = {
         "screens": lambda z: one.guess(z, bounds, choice),
-        "curves": lambda z: _curve_loss(one.signature, one.scene, one.objective, one.geometry(z, bounds), *context),
+        "curves": lambda z: _curve_loss(one.signature, *fixed, z, bounds, *context, mixing_nm),
         "gradients": lambda z: one.loss(z, bounds, choice),
-        "judgements": lambda z: programs._judge(
-            one.judge_signature, one.scene, one.objective, one.geometry(z, bounds), *context
-        ),
+        "checks": judged(one.signature),
+        "judgements": judged(one.judge_signature),
     }
-    medians = {}
+    seconds = {}
     for kind, compute in kinds.items():
-        times = []
-        for z in [points[0], *points]:
-            begin = time.perf_counter()
-            jax.block_until_ready(compute(z))
-            times.append(time.perf_counter() - begin)
-        medians[kind] = statistics.median(times[1:])
-    return {kind: seconds / medians["curves"] for kind, seconds in medians.items()}
+        _timed(compute, points[0])  # compiles
+        seconds[kind] = statistics.fmean(min(_timed(compute, z) for _ in range(3)) for z in points[1:])
+    seconds["claims"] = seconds["judgements"]
+    return {kind: each / seconds["curves"] for kind, each in seconds.items()}
+
+
+def _timed(compute: Callable[[Any], Any], z: Any) -> float:
+    begin = time.perf_counter()
+    jax.block_until_ready(compute(z))
+    return time.perf_counter() - begin
 
 
 def _kept() -> list[dict[str, Any]]:

@@ -28,7 +28,16 @@ from padesign.search.runfolder import write_json
 from padesign.tracking import MlflowTracker
 
 _MAY_CHANGE = ("name", "notes", "emission", "recipes", "tracking", "output", "compare_with")
-_SEARCH_MAY_CHANGE = ("trials", "time_limit_minutes", "patience", "sampler", "engine", "workers", "address")
+_SEARCH_MAY_CHANGE = (
+    "trials",
+    "time_limit_minutes",
+    "budget_curve_equivalents",
+    "patience",
+    "sampler",
+    "engine",
+    "workers",
+    "address",
+)
 
 
 def begin(file: Path | None, overrides: list[str], quiet: bool, **search: object) -> int:
@@ -99,6 +108,7 @@ def _conduct(run: RunFile, problem: Problem, folder: RunFolder, quiet: bool) -> 
         seed=search.seed,
         sampler=search.sampler,
         time_limit_s=None if limit is None else 60.0 * limit,
+        budget=search.budget_curve_equivalents,
         patience=search.patience,
         storage=search.storage,
     )

@@ -19,20 +19,23 @@ from padesign.cli.fixed import demand_fixed, solved_or_said
 from padesign.cli.guard import NOTHING_FOUND, placed
 from padesign.config import RunFile, load_run_file
 from padesign.config.build import build_design, build_scene, build_space
-from padesign.config.schema import SizeSpread
+from padesign.config.schema import Characterise, SizeSpread
+from padesign.design.batch import Spread, batch_of
 from padesign.design.characterise import (
     Readings,
     batch_response,
     by_temperature,
-    draw_batch,
+    dark_lifetimes_s,
     readings,
     state_at,
 )
+from padesign.design.dynamics import switch_on
 from padesign.design.fixed import set_values
+from padesign.design.scanning import response_in_dwell
 from padesign.kinetics.light import Band
 from padesign.observables import imaging
 from padesign.observables.balance import photon_balance
-from padesign.observables.colour import chromaticity, lines, srgb_hex, unknown_energies
+from padesign.observables.colour import chromaticity, lines, srgb_hex, unknown_energies, uv_of_xy
 from padesign.observables.nonlinearity import log_emission
 from padesign.observables.relaxation import relaxation_time_s
 from padesign.observables.response import Response
@@ -41,6 +44,7 @@ from padesign.observables.spectrum import spectrum_per_nm
 from padesign.report.figure_style import FigureFiles
 from padesign.spectroscopy.tables import INERT_IONS
 
+_COLOUR_POWERS = 25
 SPECTRUM_nm = np.arange(300.0, 1700.5, 1.0)
 """Where spectra are drawn."""
 
@@ -76,8 +80,10 @@ class Characterisation:
     response: Response
     beam_slope: np.ndarray
     image: imaging.Spot | None = None
+    scanned: imaging.Spot | None = None
     spectrum: np.ndarray | None = None
     colour: str = ""
+    colours: Sequence[tuple[float, float, float]] = ()
 
 
 def characterise(file: Path, overrides: Sequence[str], as_json: bool, out: Path | None) -> int:
@@ -112,6 +118,18 @@ def spectrum(run: RunFile, solution: Solution, state: Any) -> np.ndarray:
     return np.asarray(spectrum_per_nm(solution.light, state, values, ions, run.temperature_K, SPECTRUM_nm))
 
 
+def colour_path(solution: Solution) -> list[tuple[float, float, float]]:
+    """Irradiance in kW cm^-2 and CIE 1931 (x, y) of the emission over the power window, where anything is visible."""
+    low, high = float(solution.log_irradiance_min), float(solution.log_irradiance_max)
+    seen = []
+    for log_power in np.linspace(low, high, _COLOUR_POWERS):
+        light = lines(solution.light, state_at(solution, jnp.asarray(log_power)))
+        colour = chromaticity(light.photons_per_s, light.wavelengths_nm)
+        if bool(colour.visible):
+            seen.append((math.exp(log_power) / 1e3, float(colour.x), float(colour.y)))
+    return seen
+
+
 def _characterise(run: RunFile, solution: Solution, bands: Sequence[Band]) -> Characterisation:
     options, band = run.characterise, bands[0]
     window = getattr(run.objective, "window_decades", 0.05)
@@ -125,7 +143,7 @@ def _characterise(run: RunFile, solution: Solution, bands: Sequence[Band]) -> Ch
         _thresholds(seen, solution, options.slope_above),
         _amplification(seen, options.saturated_slope),
         _time(seen, solution),
-        _image(run, found, seen),
+        _image(run, found, seen, solution, band),
         _light(run, found, solution, bands, state, log_at),
         _temperature(run, bands, log_at),
     ]
@@ -234,7 +252,7 @@ def _time(seen: Readings, solution: Solution) -> Section:
     )
 
 
-def _image(run: RunFile, found: Characterisation, seen: Readings) -> Section:
+def _image(run: RunFile, found: Characterisation, seen: Readings, solution: Solution, band: Band) -> Section:
     options = run.characterise
     laser = float(run.excitation.wavelength_nm)  # type: ignore[arg-type]
     aperture = options.numerical_aperture
@@ -280,7 +298,47 @@ def _image(run: RunFile, found: Characterisation, seen: Readings) -> Section:
             "relative to the brightest point of the image; below 1 the particle saturates into a ring",
         ),
     )
-    return Section("imaging", "Imaging", lines_)
+    if options.dwell_ms is None:
+        return Section("imaging", "Imaging", lines_)
+    scanned, note = _scanned(found, solution, band, options, laser)
+    return Section("imaging", "Imaging", (*lines_, *scanned), note)
+
+
+def _scanned(
+    found: Characterisation, solution: Solution, band: Band, options: Characterise, laser_nm: float
+) -> tuple[tuple[Line, ...], str]:
+    """The image of pixels that are lit for a dwell time, and a warning where that is shorter than the rise."""
+    peak, dwell_ms = 1e3 * found.at_kW_per_cm2, options.dwell_ms or math.nan
+    say(f"integrating the response within a dwell time of {dwell_ms:g} ms")
+    short = response_in_dwell(solution.light, band, peak, 1e-3 * dwell_ms)
+    image = found.scanned = imaging.spot(short, peak, laser_nm, options.numerical_aperture, options.focus)
+    share = float(jnp.exp(short.at(jnp.log(peak)) - found.response.at(jnp.log(peak))))
+    log_peak = jnp.log(peak)
+    tau = relaxation_time_s(solution.light.network, state_at(solution, log_peak), log_peak)
+    rise = switch_on(solution, (band,), peak, 10.0 * tau if math.isfinite(tau) else 1.0)
+    t90_ms = 1e3 * float(rise.time_s[-1, 0]) if bool(rise.finished[0]) else math.inf
+    lines_ = (
+        Line(
+            "image_in_dwell_fwhm_nm",
+            f"width of the image, {dwell_ms:g} ms a pixel",
+            image.fwhm_nm if math.isfinite(image.fwhm_nm) else None,
+            "nm",
+            "full width at half maximum of the photons of each pixel over its dwell time, every pixel lit from rest",
+        ),
+        Line("signal_in_dwell", "signal of such a pixel", share, "1", "in the middle, over that of steady emission"),
+        Line(
+            "t90_ms_at_peak",
+            "rise time t90 at the peak",
+            t90_ms if math.isfinite(t90_ms) else None,
+            "ms",
+            "time from switching on until 90 % of the steady emission at the peak irradiance",
+        ),
+    )
+    warning = (
+        f"the dwell time of {dwell_ms:g} ms is shorter than the rise time of {number(t90_ms)} ms: the steady image is "
+        "not what such a scan sees"
+    )
+    return lines_, warning if dwell_ms < t90_ms else ""
 
 
 def _light(
@@ -302,6 +360,14 @@ def _light(
             share = rate / absorbed
             text = f"photons of the band over photons absorbed from the swept beam (net of stimulated emission), {at}"
             rows.append(Line(f"quantum_yield_{key}", f"quantum yield of {label}", share, "1", text))
+    lifetimes = 1e3 * np.asarray(dark_lifetimes_s(light, tuple(bands)))
+    for band, lifetime_ms in zip(bands, lifetimes.tolist(), strict=True):
+        key = band.label.replace(" -> ", "_to_").replace(":", "_")
+        text = (
+            "photons of the band after a weak, short excitation of its upper level over its photons per second right "
+            "after it, swept beam off"
+        )
+        rows.append(Line(f"lifetime_ms_{key}", f"lifetime of {band.label} in the dark", lifetime_ms, "ms", text))
     rows.append(Line("absorbed_per_s", "absorbed", absorbed, "photons/s", f"net absorption from the swept beam, {at}"))
     if unknown_energies(light):
         return Section(
@@ -318,6 +384,13 @@ def _light(
             Line("u_prime", "CIE 1976 u'", float(colour.u_prime), "1", f"chromaticity {cie}"),
             Line("v_prime", "CIE 1976 v'", float(colour.v_prime), "1", f"chromaticity {cie}"),
         ]
+    found.colours = colour_path(solution)
+    if len(found.colours) > 1:
+        first, last = found.colours[0], found.colours[-1]
+        shift = math.dist(uv_of_xy(*first[1:]), uv_of_xy(*last[1:]))
+        ends = f"{number(first[0])} and {number(last[0])} kW/cm^2"
+        text = f"distance in CIE 1976 (u', v') between the colours at {ends}, the ends of what is visible"
+        rows.append(Line("colour_shift", "colour against power", shift, "1", text))
     if run.network is not None:
         return Section("light", "Light", tuple(rows), "no spectrum: a hand-written network has no line widths")
     found.spectrum = spectrum(run, solution, state)
@@ -368,35 +441,36 @@ def _batch(run: RunFile, label: str, spread: SizeSpread) -> Section:
         return Section("batch", title, (), "a hand-written network has no sizes")
     one = build_design(run, build_scene(run).cells_per_layer)
     core, shell, dopant = (0.01 * x for x in (spread.core_percent, spread.shell_percent, spread.dopant_percent))
-    drawn = draw_batch(one.geometry, core, shell, dopant, spread.samples, spread.seed)
-    say(f"solving {spread.samples} particles of the batch")
+    lognormal = spread.sizes == "lognormal"
+    batch = batch_of(one.geometry, Spread(core, shell, dopant, lognormal, spread.samples, spread.seed))
+    say(f"solving {batch.weight.size} particles of the batch")
     grid, photons = batch_response(
         one.signature,
         one.scene,
         label,
-        jnp.asarray(drawn[0]),
-        jnp.asarray(drawn[1]),
+        batch.thickness_nm,
+        batch.fraction,
         one.geometry.interface_mixing_nm,
         one.hosts,
         one.conditions,
     )
     x, each = np.asarray(grid), np.asarray(photons)
-    mean = np.log(np.exp(each - each.max()).mean(axis=0)) + each.max()
+    mean = np.log(batch.mean(np.exp(each - each.max())) + 1e-300) + each.max()
     slopes = np.gradient(each, x, axis=1)
     alone, together = slopes.max(axis=1), float(np.gradient(mean, x).max())
     powers = np.exp(x[slopes.argmax(axis=1)]) / 1e3
     how = (
-        f"{spread.samples} particles, relative standard deviations {spread.core_percent:g} % of the core, "
-        f"{spread.shell_percent:g} % of every shell, {spread.dopant_percent:g} % of every dopant, seed {spread.seed}"
+        f"{batch.how}, relative standard deviations {spread.core_percent:g} % of the core, {spread.shell_percent:g} % "
+        f"of every shell, {spread.dopant_percent:g} % of every dopant, sizes {spread.sizes}"
     )
     lines_ = (
         Line("S_batch", "S of the whole batch", together, "1", f"largest local slope of the mean emission of {how}"),
-        Line("S_single_mean", "S of single particles, mean", float(alone.mean()), "1", f"mean over {how}"),
-        Line("S_single_sd", "their standard deviation", float(alone.std(ddof=1)), "1", f"over {how}"),
+        Line("S_single_mean", "S of single particles, mean", float(batch.mean(alone)), "1", f"mean over {how}"),
+        Line("S_single_sd", "their standard deviation", batch.deviation(alone), "1", f"over {how}"),
         Line(
             "steepest_spread",
             "spread of the steepest irradiance",
-            float(np.log(powers).std(ddof=1)),
+            batch.deviation(np.log(powers)),
             "1",
             f"standard deviation of its natural logarithm over {how}",
         ),
@@ -429,12 +503,15 @@ def _print(run: RunFile, found: Characterisation) -> None:
 
 
 def _draw(found: Characterisation, folder: Path) -> list[FigureFiles]:
-    from padesign.report.colour_figures import spectrum_figure
+    from padesign.report.colour_figures import chromaticity_figure, spectrum_figure
     from padesign.report.measurement_figures import image_figure, response_figure
 
     files = [response_figure(found.response, found.beam_slope, found.band, folder / "response")]
     if found.image is not None:
-        files.append(image_figure(found.image, found.at_kW_per_cm2, folder / "image"))
+        files.append(image_figure(found.image, found.at_kW_per_cm2, folder / "image", found.scanned))
+    if len(found.colours) > 1:
+        power, x, y = zip(*found.colours, strict=True)
+        files.append(chromaticity_figure(power, x, y, folder / "colour"))
     if found.spectrum is not None:
         files.append(spectrum_figure(SPECTRUM_nm, found.spectrum, found.at_kW_per_cm2, folder / "spectrum"))
     return files

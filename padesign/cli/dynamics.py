@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,31 @@ from padesign.cli.evaluate import own_hosts
 from padesign.cli.fixed import demand_fixed, solved_or_said
 from padesign.cli.guard import NOTHING_FOUND, placed
 from padesign.config import RunFile, load_run_file
-from padesign.config.schema import Decay, PairedPulses, PulseTrain, RampScan, SwitchOn
+from padesign.config.build import build_design
+from padesign.config.schema import (
+    BeamsInTime,
+    Course,
+    Decay,
+    Modulated,
+    PairedPulses,
+    PulsedCourse,
+    PulseTrain,
+    RampScan,
+    SineCourse,
+    SwitchedCourse,
+    SwitchOn,
+)
+from padesign.design.beams import beams_apart, beams_in_time, modulated
 from padesign.design.characterise import state_at
-from padesign.design.dynamics import decay, jumps, paired_pulses, pulse_train, ramp, switch_on, turning_points
+from padesign.design.dynamics import (
+    decay,
+    jumps,
+    paired_pulses,
+    pulse_train,
+    ramp_in_stretches,
+    switch_on,
+    turning_points,
+)
 from padesign.errors import InputError
 from padesign.kinetics.light import Band
 from padesign.observables.colour import chromaticity, lines, srgb_hex, unknown_energies
@@ -26,7 +49,13 @@ from padesign.observables.relaxation import relaxation_time_s
 from padesign.observables.solution import Solution
 from padesign.report import time_figures
 from padesign.report.figure_style import FigureFiles
+from padesign.solve.profiles import AbstractProfile, Constant, Pulses, Sine, Switched
+from padesign.solve.transient import Beam
 
+_EVERY_s = 5.0
+_BEAM_POINTS = 1000
+_SETTLED = 0.01
+"""Change of the mean from one period to the next below which a modulated emission has settled."""
 _LIFETIMES = 10.0
 """A rise is followed for at least this many times the slowest mode of the steady state that it ends in."""
 DEFINITIONS = {
@@ -42,6 +71,16 @@ DEFINITIONS = {
     "u_prime": "CIE 1976 chromaticity of all light of the last period; none where nothing visible is emitted",
     "P_up_kW_per_cm2": "irradiance at which the emission rises fastest in time on the way up of a scan",
     "P_down_kW_per_cm2": "irradiance at which it falls fastest in time on the way down",
+    "mean_photons_per_s": "mean over the last period",
+    "over_steady": "that over the steady emission at the mean irradiance: 1 where the emission is too slow to follow, "
+    "the average over the curve of steady states where it follows",
+    "modulation": "(largest - smallest)/(largest + smallest) in the last period",
+    "lag_degrees": "lag of the first harmonic of the emission behind that of the light; 360 degrees are one period",
+    "settled": "the mean changes by less than a percent from the last period but one to the last",
+    "photons": "photons of the band from time 0 to the end",
+    "largest_photons_per_s": "largest emission in that time",
+    "at_ms": "when that is",
+    "last_photons_per_s": "emission at the end",
     "fold": "where the curve of steady states turns: the limit of infinitely slow scans",
 }
 
@@ -52,7 +91,8 @@ def dynamics(file: Path, overrides: Sequence[str], as_json: bool, out: Path | No
     demand_fixed(loaded)
     run = loaded.run
     if run.dynamics is None:
-        cure = "add for instance `dynamics: {kind: switch_on}`; the others are decay, pulses, paired_pulses and ramp"
+        others = "decay, pulses, paired_pulses, ramp, modulated and beams"
+        cure = f"add for instance `dynamics: {{kind: switch_on}}`; the others are {others}"
         raise InputError("has no `dynamics`", cure=cure, file=loaded.file)
     with placed(loaded):
         solved = solved_or_said(run)
@@ -68,6 +108,10 @@ def dynamics(file: Path, overrides: Sequence[str], as_json: bool, out: Path | No
             found = _decay(protocol, solution, bands)
         elif isinstance(protocol, PairedPulses):
             found = _paired(protocol, solution, bands)
+        elif isinstance(protocol, Modulated):
+            found = _modulated(protocol, solution, bands)
+        elif isinstance(protocol, BeamsInTime):
+            found = _beams(run, protocol, solution, bands)
         else:
             found = _ramp(run, protocol, solution, bands)
     sets = [] if run.network is not None else sets_of(run, own_hosts(run))
@@ -90,6 +134,18 @@ def dynamics(file: Path, overrides: Sequence[str], as_json: bool, out: Path | No
         for files in found["draw"](out):
             say(f"figure: {shown(files.png)}")
     return 0 if all(row["converged"] for row in rows) else NOTHING_FOUND
+
+
+class _Told:
+    """Says how far one long integration is, every few seconds."""
+
+    def __init__(self, what: str) -> None:
+        self._what, self._at = what, time.monotonic()
+
+    def __call__(self, share: float) -> None:
+        if share < 1.0 and time.monotonic() - self._at > _EVERY_s:
+            self._at = time.monotonic()
+            say(f"{self._what}: {share:.0%} done")
 
 
 def _cell(value: Any) -> str:
@@ -183,7 +239,7 @@ def _decay(protocol: Decay, solution: Solution, bands: Sequence[Band]) -> dict[s
         say(f"decay after {power:g} kW/cm² done")
 
     def draw(folder: Path) -> list[FigureFiles]:
-        return [time_figures.trace_figure(traces, bands[0].label, folder / "decays")]
+        return [time_figures.trace_figure(traces, bands[0].label, folder / "decays", fading=True)]
 
     return {"band": ", ".join(band.label for band in bands), "rows": rows, "lines": [], "draw": draw}
 
@@ -209,10 +265,11 @@ def _paired(protocol: PairedPulses, solution: Solution, bands: Sequence[Band]) -
 
 
 def _ramp(run: RunFile, protocol: RampScan, solution: Solution, bands: Sequence[Band]) -> dict[str, Any]:
-    low, high = (jnp.asarray(1e3 * end) for end in run.excitation.irradiance_window_kW_per_cm2)
+    low, high = (1e3 * end for end in run.excitation.irradiance_window_kW_per_cm2)
     rows, loops = [], []
     for scan in protocol.scan_s:
-        answer = ramp(solution.light, (bands[0],), low, high, jnp.asarray(scan))
+        told = _Told(f"scan of {scan:g} s")
+        answer = ramp_in_stretches(solution.light, (bands[0],), low, high, scan, told)
         up, down, converged = jumps(answer, 0)
         P_up, P_down = float(jnp.exp(up)) / 1e3, float(jnp.exp(down)) / 1e3
         rows.append(
@@ -245,3 +302,84 @@ def _ramp(run: RunFile, protocol: RampScan, solution: Solution, bands: Sequence[
         return [time_figures.loop_figure(loops, bands[0].label, folds, folder / "hysteresis")]
 
     return {"band": bands[0].label, "rows": rows, "lines": [text], "folds": folds, "draw": draw}
+
+
+def _modulated(protocol: Modulated, solution: Solution, bands: Sequence[Band]) -> dict[str, Any]:
+    rows = []
+    peak, depth = jnp.log(1e3 * protocol.irradiance_kW_per_cm2), jnp.asarray(protocol.depth)
+    for frequency in protocol.frequency_Hz:
+        periods = jnp.asarray(float(protocol.periods))
+        answer = modulated(solution, tuple(bands), periods, peak, depth, jnp.asarray(frequency))
+        for k, band in enumerate(bands):
+            rows.append(
+                {
+                    "frequency_Hz": frequency,
+                    "band": band.label,
+                    "mean_photons_per_s": float(answer.mean_photons_per_s[k]),
+                    "over_steady": float(answer.over_steady[k]),
+                    "modulation": float(answer.modulation[k]),
+                    "lag_degrees": float(answer.lag_degrees[k]),
+                    "settled": bool(answer.drift[k] < _SETTLED),
+                    "converged": bool(answer.converged),
+                }
+            )
+        say(f"{frequency:g} Hz done")
+    lines_ = [f"between {1.0 - protocol.depth:g} and 1 of {protocol.irradiance_kW_per_cm2:g} kW/cm²"]
+    if not all(row["settled"] for row in rows):
+        lines_.append("not everything has settled: give `dynamics.periods` a larger number")
+
+    def draw(folder: Path) -> list[FigureFiles]:
+        return [time_figures.modulation_figure(rows, folder / "modulation")]
+
+    return {"band": ", ".join(band.label for band in bands), "rows": rows, "lines": lines_, "draw": draw}
+
+
+def _beams(run: RunFile, protocol: BeamsInTime, solution: Solution, bands: Sequence[Band]) -> dict[str, Any]:
+    end_s, light, pumps = 1e-3 * protocol.duration_ms, solution.light, ()
+    if run.network is None:
+        light, pumps = beams_apart(*build_design(run))
+    swept = _profile(protocol.swept, end_s)
+    courses = [*(_profile(course, end_s) for course in protocol.also)]
+    courses += [Constant()] * (len(pumps) - len(courses))
+    peaks = [1e3 * beam.irradiance_kW_per_cm2 for beam in run.excitation.also]
+    beams = tuple(
+        Beam(pump, jnp.asarray(peak), course) for pump, peak, course in zip(pumps, peaks, courses, strict=True)
+    )
+    times = end_s * jnp.linspace(1e-6, 1.0, _BEAM_POINTS)
+    peak = 1e3 * protocol.irradiance_kW_per_cm2
+    trace = beams_in_time(light, tuple(bands), jnp.asarray(peak), swept, beams, times)
+    at, photons = np.asarray(times), np.asarray(trace.photons_per_s)
+    rows = [
+        {
+            "band": band.label,
+            "photons": float(np.trapezoid(photons[:, k], at)),
+            "largest_photons_per_s": float(photons[:, k].max()),
+            "at_ms": 1e3 * float(at[photons[:, k].argmax()]),
+            "last_photons_per_s": float(photons[-1, k]),
+            "converged": bool(trace.converged),
+        }
+        for k, band in enumerate(bands)
+    ]
+    names = [run.excitation.wavelength_nm, *(beam.wavelength_nm for beam in run.excitation.also)]
+    shone = {
+        f"{name:g} nm": np.array([1e-3 * power * float(course.share(t)) for t in at])
+        for name, power, course in zip(names, [peak, *peaks], [swept, *courses], strict=True)
+    }
+
+    def draw(folder: Path) -> list[FigureFiles]:
+        emitted = {band.label: photons[:, k] for k, band in enumerate(bands)}
+        return [time_figures.beams_figure(1e3 * at, emitted, shone, folder / "beams")]
+
+    return {"band": ", ".join(band.label for band in bands), "rows": rows, "lines": [], "draw": draw}
+
+
+def _profile(course: Course, end_s: float) -> AbstractProfile:
+    """How the irradiance of a beam goes with time; what is not switched off before the end stays on."""
+    if isinstance(course, SwitchedCourse):
+        off_s = 2.0 * end_s if course.off_ms is None else 1e-3 * course.off_ms
+        return Switched(jnp.asarray(1e-3 * course.on_ms), jnp.asarray(off_s))
+    if isinstance(course, PulsedCourse):
+        return Pulses(jnp.asarray(1e-3 * course.width_ms), jnp.asarray(1e-3 * course.period_ms), course.count)
+    if isinstance(course, SineCourse):
+        return Sine(jnp.asarray(course.frequency_Hz), jnp.asarray(course.depth))
+    return Constant()

@@ -10,7 +10,7 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 
-from padesign.cli.characterise import SPECTRUM_nm, spectrum
+from padesign.cli.characterise import SPECTRUM_nm, colour_path, spectrum
 from padesign.cli.console import emit, say, shown
 from padesign.cli.definitions import calibration_note, sets_of
 from padesign.cli.evaluate import own_hosts
@@ -23,7 +23,7 @@ from padesign.design.evaluate import evaluate_solution
 from padesign.design.sensitivity import Derivatives, by_everything
 from padesign.kinetics.light import Band
 from padesign.kinetics.particle_network import particle_model
-from padesign.observables.colour import chromaticity, lines, unknown_energies
+from padesign.observables.colour import unknown_energies
 from padesign.observables.fluxes import fluxes, mean_populations, net
 from padesign.observables.solution import Solution
 from padesign.parameters import ParameterSet
@@ -33,7 +33,6 @@ from padesign.report.design_figures import Influence, RadialLevel, influence_fig
 from padesign.report.figure_style import FigureFiles, number_text
 from padesign.types import LogPopulations
 
-_COLOUR_POWERS = 25
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -101,13 +100,7 @@ def _colour(solution: Solution, out: Path) -> list[FigureFiles]:
     """The path of the colour over the power window, as far as there is anything to see."""
     from padesign.report.colour_figures import chromaticity_figure
 
-    low, high = float(solution.log_irradiance_min), float(solution.log_irradiance_max)
-    seen = []
-    for log_power in np.linspace(low, high, _COLOUR_POWERS):
-        light = lines(solution.light, state_at(solution, jnp.asarray(log_power)))
-        colour = chromaticity(light.photons_per_s, light.wavelengths_nm)
-        if bool(colour.visible):
-            seen.append((math.exp(log_power) / 1e3, float(colour.x), float(colour.y)))
+    seen = colour_path(solution)
     if len(seen) < 2:
         say("no colour: nothing is emitted between 380 and 780 nm")
         return []

@@ -126,6 +126,7 @@ def cross_problems(run: RunFile) -> list[Problem]:
     found += _emission_problems(run)
     found += _chosen_level_problems(run)
     found += _objective_problems(run)
+    found += _beam_problems(run)
     found += _parameter_set_problems(run)
     names = [reference.name for reference in run.compare_with]
     for i, name in enumerate(names):
@@ -211,9 +212,9 @@ def _emission_problems(run: RunFile) -> Iterable[Problem]:
     if run.network is not None:
         named += [(("network", "emission", i), text) for i, text in enumerate(run.network.emission or ())]
     for path, spec in _objectives(run):
-        wanted = getattr(spec, "emission", None)
-        if wanted is not None:
-            named.append(((*path, "emission"), wanted))
+        for key in ("emission", "ratio_to"):
+            if (wanted := getattr(spec, key, None)) is not None:
+                named.append(((*path, key), wanted))
     if run.emission == ():
         yield Problem(("emission",), "is empty", "list transitions, or remove the key and let the program choose")
     for i, (path, text) in enumerate(named):
@@ -281,6 +282,27 @@ def _objective_problems(run: RunFile) -> Iterable[Problem]:
         if most is not None and most < low:
             what = f"is {most:g}, below the excitation's whole window {low:.4g} to {high:.4g} kW/cm^2"
             yield Problem((*path, "max_irradiance_kW_per_cm2"), what, "raise it, or begin the window lower")
+
+
+def _beam_problems(run: RunFile) -> Iterable[Problem]:
+    """Further beams that a hand-written network cannot absorb, courses in time without a beam, and powers without a
+    steady state to compare with."""
+    low, high = run.excitation.irradiance_window_kW_per_cm2
+    steady = getattr(run.dynamics, "irradiances_kW_per_cm2", None) or ()
+    places: list[tuple[Path, float]] = [(("irradiances_kW_per_cm2", k), power) for k, power in enumerate(steady)]
+    if getattr(run.dynamics, "kind", "") == "modulated":
+        places.append((("irradiance_kW_per_cm2",), run.dynamics.irradiance_kW_per_cm2))  # type: ignore[union-attr]
+    for path, power in places:
+        if not low * (1.0 - 1e-9) <= power <= high * (1.0 + 1e-9):
+            what = f"is {power:g}, outside the excitation's window {low:.4g} to {high:.4g} kW/cm^2"
+            yield Problem(("dynamics", *path), what, "move it into the window, or widen the window")
+    beams, courses = run.excitation.also, getattr(run.dynamics, "also", ())
+    if beams and run.network is not None:
+        what = "stands beside a hand-written network, whose cross-sections hold at one wavelength"
+        yield Problem(("excitation", "also"), what, "remove it, or write what it does as rates in 1/s")
+    if len(courses) > len(beams):
+        what = f"has {len(courses)} courses for {len(beams)} further beams"
+        yield Problem(("dynamics", "also"), what, "give one for each beam of `excitation.also`, in its order")
 
 
 def _parameter_set_problems(run: RunFile) -> Iterable[Problem]:

@@ -44,6 +44,7 @@ def spot_irradiance_kW_per_cm2(power_mW: float, spot_fwhm_um: float) -> float:
 
 
 Aperture = Annotated[float, Quantity("", 0.05, 2.0)]
+Milliseconds = Annotated[float, Quantity("ms", 1e-6, 1e6)]
 
 
 class Shelf(Closed):
@@ -346,6 +347,57 @@ class ColourChange(Closed):
     min_photons_per_s: PhotonRate | None = None
 
 
+class RiseTime(Closed):
+    """Shortest time from switching on to a share of the steady emission, or the one nearest to a target."""
+
+    kind: Literal["rise_time"]
+    emission: Transition
+    at_irradiance_kW_per_cm2: Irradiance | None = None
+    times_threshold: Annotated[float, Quantity("", 0.01, 100.0)] | None = None
+    """The irradiance as a multiple of the linear-stability threshold of each design; or give the irradiance itself."""
+    percent: Literal[10, 50, 90] = 90
+    """Share of the steady emission."""
+    target_ms: Milliseconds | None = None
+    longest_ms: Milliseconds = 1000.0
+    """How long a rise is followed; one that takes longer has no value."""
+    min_photons_per_s: PhotonRate | None = None
+
+    @model_validator(mode="after")
+    def _one_irradiance(self) -> RiseTime:
+        if self.at_irradiance_kW_per_cm2 is None and self.times_threshold is None:
+            raise refuse("has no irradiance", "add `at_irradiance_kW_per_cm2: ...` or `times_threshold: ...`")
+        if self.at_irradiance_kW_per_cm2 is not None and self.times_threshold is not None:
+            raise complaint([Problem(("times_threshold",), "is a second irradiance", "keep one of them")])
+        return self
+
+
+class Hysteresis(Closed):
+    """Largest ratio of the irradiances at which a bistable particle jumps up and falls back."""
+
+    kind: Literal["hysteresis"]
+    emission: Transition
+    min_photons_per_s: PhotonRate | None = None
+
+
+class ThermalSensitivity(Closed):
+    """Largest relative change of a band, or of the ratio of two, per kelvin."""
+
+    kind: Literal["thermal_sensitivity"]
+    emission: Transition
+    at_irradiance_kW_per_cm2: Irradiance
+    ratio_to: Transition | None = None
+    """Second band: the ratio of the first to it counts."""
+    min_photons_per_s: PhotonRate | None = None
+
+
+class Lifetime(Closed):
+    """Lifetime of a band in the dark nearest to a target."""
+
+    kind: Literal["lifetime"]
+    emission: Transition
+    target_ms: Milliseconds
+
+
 class Custom(Closed):
     """An objective of a user's own package, found by name among the installed objectives."""
 
@@ -355,7 +407,18 @@ class Custom(Closed):
 
 
 SingleObjective = Annotated[
-    Nonlinearity | Threshold | Colour | Gain | Brightness | Resolution | ColourChange | Custom,
+    Nonlinearity
+    | Threshold
+    | Colour
+    | Gain
+    | Brightness
+    | Resolution
+    | ColourChange
+    | RiseTime
+    | Hysteresis
+    | ThermalSensitivity
+    | Lifetime
+    | Custom,
     Field(discriminator="kind"),
 ]
 
@@ -391,12 +454,16 @@ class Composite(Closed):
 
 
 class SizeSpread(Closed):
-    """How particles of one batch differ: relative standard deviations of normal distributions."""
+    """How particles of one batch differ, in relative standard deviations; one or two that scatter are integrated over,
+    more are sampled."""
 
     core_percent: Annotated[float, Quantity("percent", 0.0, 50.0)] = 0.0
     shell_percent: Annotated[float, Quantity("percent", 0.0, 50.0)] = 0.0
     dopant_percent: Annotated[float, Quantity("percent", 0.0, 50.0)] = 0.0
+    sizes: Literal["normal", "lognormal"] = "normal"
+    """Distribution of radius and thicknesses; shares of dopants are normal."""
     samples: Annotated[int, Quantity(low=2, high=2000, whole=True)] = 32
+    """Particles that are solved, or about so many."""
     seed: Annotated[int, Quantity(low=0, high=2**31 - 1, whole=True)] = 1
 
 
@@ -405,6 +472,8 @@ class Characterise(Closed):
 
     numerical_aperture: Aperture = 1.49
     focus: Literal["gaussian", "airy"] = "gaussian"
+    dwell_ms: Milliseconds | None = None
+    """How long a pixel of a scanned image is lit, from rest on; the image is then told beside the steady one."""
     at_irradiance_kW_per_cm2: Irradiance | None = None
     """Where image, spectrum and sensitivities are stated; by default at the steepest point of the first band."""
     slope_above: Annotated[float, Quantity("", 1.0, 1000.0)] = 5.0
@@ -421,9 +490,6 @@ class SwitchOn(Closed):
     irradiances_kW_per_cm2: tuple[Irradiance, ...] | None = None
     """By default `points` even in the logarithm over the excitation's window."""
     points: Annotated[int, Quantity(low=1, high=500, whole=True)] = 21
-
-
-Milliseconds = Annotated[float, Quantity("ms", 1e-6, 1e6)]
 
 
 class PulseTrain(Closed):
@@ -469,7 +535,87 @@ class PairedPulses(Closed):
     pause_ms: tuple[Milliseconds, ...]
 
 
-Dynamics = Annotated[SwitchOn | PulseTrain | RampScan | Decay | PairedPulses, Field(discriminator="kind")]
+Frequency = Annotated[float, Quantity("Hz", 1e-6, 1e9)]
+Depth = Annotated[float, Quantity("", 0.001, 1.0)]
+
+
+class Modulated(Closed):
+    """A beam whose power goes up and down as a sine; mean, depth and lag of the emission against the frequency."""
+
+    kind: Literal["modulated"]
+    irradiance_kW_per_cm2: Irradiance
+    """The peak."""
+    depth: Depth = 1.0
+    """The irradiance goes between 1 - `depth` and 1 of the peak."""
+    frequency_Hz: tuple[Frequency, ...]
+    periods: Annotated[int, Quantity(low=3, high=5000, whole=True)] = 50
+    """Periods before the emission is read, from the steady state at the mean irradiance on."""
+
+
+class SteadyCourse(Closed):
+    """On since long before, and on."""
+
+    kind: Literal["steady"]
+
+
+class SwitchedCourse(Closed):
+    """On from one time to another, by default to the end."""
+
+    kind: Literal["switched"]
+    on_ms: Annotated[float, Quantity("ms", 0.0, 1e6)] = 0.0
+    off_ms: Milliseconds | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> SwitchedCourse:
+        if self.off_ms is not None and self.off_ms <= self.on_ms:
+            cure = "switch it off later than on, or leave the beam out"
+            raise complaint([Problem(("off_ms",), f"is {self.off_ms:g}, not after `on_ms`", cure)])
+        return self
+
+
+class PulsedCourse(Closed):
+    """Rectangular pulses, the first at time 0."""
+
+    kind: Literal["pulses"]
+    width_ms: Milliseconds
+    period_ms: Milliseconds
+    count: Annotated[int, Quantity(low=1, high=1000, whole=True)]
+
+    @model_validator(mode="after")
+    def _fits(self) -> PulsedCourse:
+        if self.width_ms > self.period_ms:
+            what = f"is {self.period_ms:g}, shorter than the pulse of {self.width_ms:g} ms"
+            raise complaint([Problem(("period_ms",), what, "make the period at least as long as the pulse")])
+        return self
+
+
+class SineCourse(Closed):
+    """A sine between 1 - `depth` and 1 of the beam's irradiance, from time 0 on."""
+
+    kind: Literal["sine"]
+    frequency_Hz: Frequency
+    depth: Depth = 1.0
+
+
+Course = Annotated[SteadyCourse | SwitchedCourse | PulsedCourse | SineCourse, Field(discriminator="kind")]
+
+
+class BeamsInTime(Closed):
+    """Several beams, each with a course in time of its own; emission of every band against time."""
+
+    kind: Literal["beams"]
+    irradiance_kW_per_cm2: Irradiance
+    """Peak of the swept laser; those of the other beams stand in `excitation.also`."""
+    duration_ms: Milliseconds
+    swept: Course = SwitchedCourse(kind="switched")
+    """Course of the swept laser."""
+    also: tuple[Course, ...] = ()
+    """Course of every beam of `excitation.also`, in its order; those that are not listed are steady."""
+
+
+Dynamics = Annotated[
+    SwitchOn | PulseTrain | RampScan | Decay | PairedPulses | Modulated | BeamsInTime, Field(discriminator="kind")
+]
 
 
 class Search(Closed):
@@ -481,7 +627,7 @@ class Search(Closed):
     steps: Annotated[int, Quantity(low=0, high=10000, whole=True)] = 25
     """Most evaluations of each descent, and of the finish of the best one."""
     learning_rate: Annotated[float, Quantity("", 1e-6, 10.0)] | None = None
-    """Follow the gradients by Adam at this rate, `steps` steps from each start; by default L-BFGS."""
+    """Follow the gradients by Adam at this rate, `steps` steps from each start; by default quasi-Newton steps."""
     seed: Annotated[int, Quantity(low=0, high=2**31 - 1, whole=True)] = 1
     sampler: Literal["tpe", "nsga2", "gp", "random", "brute"] = "tpe"
     engine: Literal["serial", "local", "dask", "shared"] = "serial"
@@ -496,6 +642,8 @@ class Search(Closed):
     """Database of the search's memory instead of a file in the run folder, such as postgresql+psycopg://host/name.
     Passwords belong into ~/.pgpass: what stands here is kept in the run folder."""
     time_limit_minutes: Annotated[float, Quantity("minutes", 0.01, 1e6)] | None = None
+    budget_curve_equivalents: Annotated[float, Quantity("", 1.0, 1e9)] | None = None
+    """Stop when all trials together have computed as much as so many power curves; the last one is cut short."""
     patience: Annotated[int, Quantity(low=1, high=100000, whole=True)] | None = None
     """Stop after this many trials without a better one."""
 
@@ -618,7 +766,19 @@ class RunFile(Closed):
     """Transitions to report, such as "Tm:3H4 -> Tm:3H6"."""
     objective: (
         Annotated[
-            Nonlinearity | Threshold | Colour | Gain | Brightness | Resolution | ColourChange | Composite | Custom,
+            Nonlinearity
+            | Threshold
+            | Colour
+            | Gain
+            | Brightness
+            | Resolution
+            | ColourChange
+            | RiseTime
+            | Hysteresis
+            | ThermalSensitivity
+            | Lifetime
+            | Composite
+            | Custom,
             Field(discriminator="kind"),
         ]
         | None

@@ -10,13 +10,13 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from padesign.design.fixed import FixedDesign
-from padesign.design.robust import Robust
 from padesign.design.scene import JUDGE_COARSENESS, Hosts, Scene, solve_particle
-from padesign.kinetics.light import Band, find_band
+from padesign.kinetics.light import Band, EmittingNetwork, find_band
 from padesign.kinetics.particle_network import Conditions, Geometry, Signature, particle_model
 from padesign.observables.beam import averaged_slope
 from padesign.observables.conventions import Crossing, first_slope_above, gain, intersection_of_tangents, saturation
 from padesign.observables.fluxes import Step
+from padesign.observables.lifetime import dark_lifetime_s
 from padesign.observables.nonlinearity import Steepest, WindowSlope, solve_on_sweep
 from padesign.observables.response import Response, response
 from padesign.observables.solution import Solution
@@ -65,6 +65,12 @@ def state_at(solution: Solution, log_irradiance: Scalar) -> LogPopulations:
     return solve_on_sweep(solution.light.network, solution.trace, log_irradiance).log_populations
 
 
+@program(static_argnums=(1,))
+def dark_lifetimes_s(light: EmittingNetwork, bands: tuple[Band, ...]) -> Float[Array, " bands"]:
+    """See `padesign.observables.lifetime`."""
+    return jnp.stack([dark_lifetime_s(light, band) for band in bands])
+
+
 @program(static_argnums=(0, 1, 2))
 def by_temperature(
     signature: Signature,
@@ -78,13 +84,7 @@ def by_temperature(
     """d ln(photons/s) / dT of every band at one power, and d ln(threshold) / dT of the first, in 1/K, both exact."""
 
     def numbers(temperature_K: Scalar) -> tuple[Array, Scalar]:
-        at = Conditions(
-            conditions.wavelength_nm,
-            temperature_K,
-            conditions.beams_nm,
-            conditions.beams_W_per_cm2,
-            conditions.surroundings,
-        )
+        at = conditions.warmed(temperature_K)
         solution = solve_particle(signature, geometry, hosts, at, scene, JUDGE_COARSENESS)
         bands = [find_band(solution.light.levels, label) for label in labels]
         return solution.log_photons_per_s(bands, log_irradiance), solution.threshold(bands[0]).log_irradiance
@@ -114,16 +114,6 @@ def batch_response(
 
     grids, photons = jax.lax.map(one, (thickness_nm, fraction))
     return grids[0], photons
-
-
-def draw_batch(
-    geometry: Geometry, core: float, shell: float, dopant: float, samples: int, seed: int
-) -> tuple[Float[Array, "samples layers"], Float[Array, "samples layers ions"]]:
-    """Thicknesses and fractions of a batch; relative standard deviations, see `padesign.design.robust.Robust`."""
-    batch = Robust(core, shell, dopant, seed=seed)
-    errors = batch.draw(geometry.thickness_nm.shape[0], geometry.fraction.shape[1], samples, 0)
-    made = jax.vmap(lambda own: batch.made(geometry, own))(errors)
-    return made.thickness_nm, made.fraction
 
 
 @program(static_argnums=(0,))

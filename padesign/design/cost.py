@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 EQUIVALENTS: Mapping[str, float] = MappingProxyType(
-    {"screens": 0.6, "curves": 1.0, "gradients": 1.5, "checks": 2.0, "judgements": 6.0, "claims": 6.0},
+    {"screens": 0.6, "curves": 1.0, "gradients": 1.3, "checks": 2.2, "judgements": 3.3, "claims": 3.3},
 )
 """Power curves (loss on the search grid) that cost as much: a loss guessed from the threshold alone, a curve, a loss
 with its gradient, a judgement on the search grid of cells and half the steps in power, one on twice the cells, and one
 of a particle of a batch. Measured with one cell per layer by `python -m experiments.benchmarks.search --costs`."""
+LEAST_TRIAL = 20.0
+"""Curve equivalents below which a trial is not begun: a few gradients and a judgement."""
 EQUIVALENT = "curve_equivalents"
 
 

@@ -24,6 +24,10 @@ _STALL_BEYOND = 2
 _CLIP = 5.0
 
 
+class Spent(Exception):
+    """Raised by a function that may not be computed any more."""
+
+
 class _Over(Exception):
     """The descent has ended."""
 
@@ -67,9 +71,9 @@ def descend(
 ) -> Descent:
     """Follow `function` downhill from `start` for at most so many evaluations.
 
-    Ends early when as many evaluations as there are numbers, and two more, together gained less than `stall`, or when it is `hopeless` beside `rival`.
-    Quasi-Newton steps in a trust region; with a `learning_rate` Adam, which neither stalls nor needs a smooth
-    loss. A loss or gradient without a number ends Adam and shortens the step.
+    Ends early when as many evaluations as there are numbers, and two more, gained less than `stall`, or when it is
+    `hopeless` beside `rival`. Quasi-Newton steps in a trust region; with a `learning_rate` Adam, which neither stalls
+    nor needs a smooth loss. A loss or gradient without a number ends Adam and shortens the step.
     """
     found = Descent(np.asarray(start, dtype=float))
     over = found.point.size + _STALL_BEYOND
@@ -100,6 +104,8 @@ def descend(
         found.ended_because = "converged"
     except _Over as end:
         found.ended_because = str(end)
+    except Spent:
+        found.ended_because = "budget spent"
     found.curvature = region.curvature
     return found
 

@@ -14,7 +14,10 @@ from jaxtyping import Array, Float
 from padesign.errors import InputError
 from padesign.observables.solution import Solution
 from padesign.observables.unsolved import Unsolved
-from padesign.types import Scalar
+from padesign.types import Scalar, ScalarLike
+
+_AT_TARGET = 1e-3
+"""Distance in ln from a target below which a loss flattens."""
 
 
 class Verdict(NamedTuple):
@@ -45,6 +48,8 @@ class AbstractObjective(eqx.Module):
     blind_to: ClassVar[str]
     without_value: ClassVar[str]
     """What it means when a solved design has no such number, as told to the user."""
+    thermal: ClassVar[bool] = False
+    """Whether it needs to know how the rates change with temperature (`Solution.per_kelvin`)."""
     guesses: ClassVar[bool] = False
     """Whether the loss can be guessed without a power curve."""
 
@@ -112,6 +117,11 @@ def outside_window(solution: Solution, irradiance_kW_per_cm2: float) -> str:
 def log_slope(slope: Scalar) -> Scalar:
     """ln S, continued smoothly for slopes near and below zero, which a saturated curve has."""
     return jnp.log(jnp.logaddexp(4.0 * slope, 0.0) / 4.0)
+
+
+def distance_from(log_amount: Scalar, log_target: ScalarLike) -> Scalar:
+    """Distance from a target in units of ln, flattened next to it so that it is smooth there."""
+    return jnp.sqrt((log_amount - log_target) ** 2 + _AT_TARGET**2) - _AT_TARGET
 
 
 def shortfall(log_amount: Scalar, floor: float | None, softness: float = 0.1) -> Scalar:

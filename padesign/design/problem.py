@@ -105,7 +105,7 @@ def _loss_and_gradient(
     aim = objective.preferring(preferences) if objective.varies else objective
 
     def solved_at(geometry: Geometry) -> Solution:
-        return solve_particle(signature, geometry, hosts, conditions, scene, 1.0, pump_scale)
+        return solve_particle(signature, geometry, hosts, conditions, scene, 1.0, objective.thermal, pump_scale)
 
     def loss(z: Unconstrained) -> jax.Array:
         target = forward(z, bounds, mixing_nm)
@@ -141,7 +141,7 @@ def _judge(
     hosts: Hosts,
     conditions: Conditions,
 ) -> tuple[Verdict, Solution]:
-    solution = solve_particle(signature, geometry, hosts, conditions, scene, JUDGE_COARSENESS)
+    solution = solve_particle(signature, geometry, hosts, conditions, scene, JUDGE_COARSENESS, objective.thermal)
     return objective.judge(solution), solution
 
 
@@ -160,7 +160,8 @@ def _batch_values(
 
     def one(own: Errors) -> jax.Array:
         made = robust.made(geometry, own)
-        verdict = objective.judge(solve_particle(signature, made, hosts, conditions, scene, JUDGE_COARSENESS))
+        solution = solve_particle(signature, made, hosts, conditions, scene, JUDGE_COARSENESS, objective.thermal)
+        verdict = objective.judge(solution)
         return jnp.where(verdict.valid, verdict.value, jnp.nan)
 
     return jax.lax.map(one, errors)

@@ -9,12 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from padesign.design.cost import Meter
-from padesign.design.descent import Descent, Function, descend
+from padesign.design.cost import EQUIVALENT, EQUIVALENTS, Meter
+from padesign.design.descent import Descent, Function, Spent, descend
 from padesign.design.rounding import Steps, on_grid
 from padesign.design.transforms import Packing, Unconstrained, inverse, start_point
 from padesign.design.trial import OnStep, Task
 from padesign.kinetics.particle_network import Geometry
+from padesign.particle.layers import Particle
 
 if TYPE_CHECKING:
     from padesign.design.problem import Problem
@@ -56,7 +57,7 @@ class Refinement:
     def align(self, pump_scale: float) -> bool:
         """Go on from the best point with the pump of the search grid scaled; whether there was anything to search."""
         inner = self._problem.inner
-        if not inner.steps or not self._packing.free.any():
+        if not inner.steps or not self._packing.free.any() or self._is_spent(1):
             return False
         self._pump_scale, self.loss = pump_scale, np.inf
         self._finish(inner.starts, self.point)
@@ -95,6 +96,8 @@ class Refinement:
         rival = () if self._problem.objective.varies else self._task.rival  # losses of other weights do not compare
         best: tuple[int, Descent] | None = None
         for number, point in enumerate(self._starts(starts)):
+            if self._is_spent(1):
+                break
             found = self._descend(number, point, steps + (learning_rate is not None), _SURVEY_STALL, rival)
             if best is None or found.loss < best[1].loss:
                 best = number, found
@@ -141,7 +144,10 @@ class Refinement:
     def evaluate(self, point: np.ndarray) -> tuple[float, np.ndarray]:
         """Loss and gradient at a free vector, counted."""
         batch = self._problem.robust if self._of_batch else None
-        self.meter.add("gradients", 1 if batch is None else batch.samples)
+        count = 1 if batch is None else batch.samples
+        if self._is_spent(count):
+            raise Spent
+        self.meter.add("gradients", count)
         loss, gradient = self._problem.loss(
             self._packing.point(point),
             self._bounds,
@@ -152,11 +158,23 @@ class Refinement:
         )
         return float(loss), self._packing.flat(gradient)
 
+    def _is_spent(self, gradients: int) -> bool:
+        """Whether the budget does not allow so many more, with what the judgement will cost; the first is free."""
+        budget = self._task.budget
+        if budget is None or not self.history:
+            return False
+        ahead = EQUIVALENTS["gradients"] * gradients + EQUIVALENTS["checks"] + EQUIVALENTS["judgements"]
+        return self.meter.total()[EQUIVALENT] + ahead > budget
+
     def _starts(self, count: int) -> Iterator[np.ndarray]:
-        """First a known or the stated design, then points from the whole range, each the best of a few."""
+        """First one to go on from, a known or the stated design; then the best of a few from the whole range."""
         for number in range(count):
             known = self._problem.known_start(self._task.choice) if number == self._task.repeat == 0 else None
-            if known is not None:
+            if number == 0 and self._task.start is not None:
+                reached = self._problem.space.geometry(Particle.from_json(self._task.start))
+                arrays = np.asarray(reached.thickness_nm), np.asarray(reached.fraction)
+                yield self._packing.flat(inverse(*arrays, self._bounds))
+            elif known is not None:
                 yield self._packing.flat(inverse(known.thickness_nm, known.fraction, self._bounds))
             elif number == 0:
                 yield self._packing.flat(start_point(self._bounds, self._rng, spread=_NEAR_STATED))
@@ -171,7 +189,7 @@ class Refinement:
             losses = [self._problem.guess(self._packing.point(x), self._bounds, self._task.choice) for x in points]
         else:
             points = self._anywhere(_SOLVED_PER_START)
-            losses = [self.evaluate(x)[0] for x in points]
+            losses = [np.inf if self._is_spent(1) else self.evaluate(x)[0] for x in points]
         return points[int(np.argmin(np.nan_to_num(losses, nan=np.inf)))]
 
     def _anywhere(self, count: int) -> list[np.ndarray]:

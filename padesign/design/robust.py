@@ -128,10 +128,17 @@ class Robust:
         return Claim(at(count * self.level), low, high)
 
 
-def scattered(target: Geometry, errors: Errors, core: float, shell: float, dopant: float) -> Geometry:
-    """A particle with errors: sizes stay above 5 % of the target, no layer holds more than 100 mol%."""
+def scattered(
+    target: Geometry, errors: Errors, core: float, shell: float, dopant: float, lognormal: bool = False
+) -> Geometry:
+    """A particle with errors: sizes stay above 5 % of the target, no layer holds more than 100 mol%.
+
+    `lognormal`: sizes follow log-normal distributions of the same mean and relative standard deviation.
+    """
     spread = jnp.full(target.thickness_nm.shape, shell).at[0].set(core)
-    sizes = target.thickness_nm * jnp.maximum(1.0 + spread * errors.thickness, _LEAST)
+    sigma = jnp.sqrt(jnp.log1p(spread**2))
+    factor = jnp.exp(sigma * errors.thickness - 0.5 * sigma**2) if lognormal else 1.0 + spread * errors.thickness
+    sizes = target.thickness_nm * jnp.maximum(factor, _LEAST)
     shares = target.fraction * jnp.maximum(1.0 + dopant * errors.fraction, 0.0)
     total = shares.sum(axis=-1, keepdims=True)
     return Geometry(sizes, shares / jnp.maximum(total, 1.0), target.interface_mixing_nm)

@@ -74,11 +74,20 @@ def solve_particle(
     conditions: Conditions,
     scene: Scene,
     coarseness: float,
+    thermal: bool = False,
     pump_scale: ScalarLike = 1.0,
 ) -> Solution:
-    """The solved power curve of one particle; `pump_scale` moves it along the power axis, by default not at all."""
-    light = build_particle_network(signature, geometry, hosts, conditions, scene)
-    pump = tuple(pump_scale * rates for rates in light.network.pump)
-    light = eqx.tree_at(lambda it: it.network.pump, light, pump)
+    """The solved power curve of one particle; `thermal` adds how its rates change with temperature.
+
+    `pump_scale` moves the curve along the power axis, by default not at all.
+    """
+
+    def build(at: Conditions) -> EmittingNetwork:
+        light = build_particle_network(signature, geometry, hosts, at, scene)
+        return eqx.tree_at(lambda it: it.network.pump, light, tuple(pump_scale * x for x in light.network.pump))
+
     low, high = scene.irradiance_window_kW_per_cm2
-    return solve(light, low, high, method=scene.method, coarseness=coarseness)
+    if not thermal:
+        return solve(build(conditions), low, high, method=scene.method, coarseness=coarseness)
+    light, per_kelvin = jax.jvp(lambda T: build(conditions.warmed(T)), (conditions.temperature_K,), (jnp.asarray(1.0),))
+    return solve(light, low, high, method=scene.method, coarseness=coarseness, per_kelvin=per_kelvin)

@@ -38,7 +38,8 @@ def slopes(
 
     def numbers(thickness_nm: Array, fraction: Array) -> Array:
         moved = Geometry(thickness_nm, fraction, geometry.interface_mixing_nm)
-        verdict = objective.judge(solve_particle(signature, moved, hosts, conditions, scene, JUDGE_COARSENESS))
+        solution = solve_particle(signature, moved, hosts, conditions, scene, JUDGE_COARSENESS, objective.thermal)
+        verdict = objective.judge(solution)
         found = {VALUE: verdict.value, **{key: verdict.metrics[key] for key in _WATCHED if key in verdict.metrics}}
         names[:] = found
         return jnp.stack(list(found.values()))

@@ -52,13 +52,16 @@ class Task:
 
     `repeat` counts the earlier trials of the same topology. `rival` is the smallest loss after every evaluation along
     the best descent so far; a descent that cannot be expected to reach its end is broken off. Empty when there is
-    nothing to compare with.
+    nothing to compare with. `start` is a design to go on from, the `particle` of a `Candidate`; `budget` how many curve
+    equivalents (see `padesign.design.cost`) the search still may spend.
     """
 
     choice: Mapping[str, Option]
     seed: int
     repeat: int = 0
     rival: Sequence[float] = ()
+    start: Mapping[str, Any] | None = None
+    budget: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

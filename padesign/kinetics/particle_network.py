@@ -80,6 +80,10 @@ class Conditions(eqx.Module):
     beams_W_per_cm2: Float[Array, " beams"] = eqx.field(default_factory=lambda: jnp.zeros(0))
     surroundings: Surroundings = eqx.field(static=True, default=Surroundings())
 
+    def warmed(self, temperature_K: Scalar) -> Conditions:
+        """The same at another temperature."""
+        return eqx.tree_at(lambda one: one.temperature_K, self, temperature_K)
+
 
 class ProcessRates(eqx.Module):
     """What the network was made of, for listing; (cells, levels, levels) arrays are [to, from] in s^-1.

@@ -15,7 +15,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
 from padesign.kinetics.light import Band
-from padesign.observables.bracket import bracket_between
 from padesign.observables.nonlinearity import (
     Steepest,
     log_emission,
@@ -25,6 +24,7 @@ from padesign.observables.nonlinearity import (
     upward_sweep,
 )
 from padesign.observables.solution import Solution
+from padesign.solve.bracket import bracket_between
 from padesign.solve.steady import attach_derivatives
 from padesign.types import Scalar, ScalarLike
 

@@ -11,6 +11,8 @@ from jaxtyping import Array, Bool
 from padesign.kinetics.light import Band
 from padesign.observables.nonlinearity import log_emission, trace_slopes
 from padesign.observables.solution import Solution
+from padesign.solve.continuation import Trace
+from padesign.solve.turning import attached, turning_point, turns_back
 from padesign.types import Scalar
 
 
@@ -18,6 +20,7 @@ class Folds(NamedTuple):
     """ln of the irradiance (W cm^-2) at which an upward sweep jumps and at which a downward one falls back.
 
     `log_contrast` is ln of the emission above over below at the geometric middle of the two; meaningful where `exist`.
+    The two irradiances carry exact first derivatives, the contrast none with respect to the states.
     """
 
     log_up: Scalar
@@ -27,18 +30,25 @@ class Folds(NamedTuple):
 
 
 def folds(solution: Solution, band: Band) -> Folds:
-    """The first fold upward and the lowest after it, by cubics through the points of the trace and their tangents."""
+    """The first fold upward and the lowest after it.
+
+    Cubics through the points of the trace and their tangents say between which points they are; the fold itself is
+    found on the curve.
+    """
     trace = solution.trace
     lam, along = trace.log_irradiance, trace.tangent_log_irradiance
     valid = trace.valid[:-1] & trace.valid[1:]
-    turns_back = valid & (along[:-1] > 0.0) & (along[1:] <= 0.0)
+    backward = turns_back(trace)
     turns_on = valid & (along[:-1] < 0.0) & (along[1:] >= 0.0)
-    up = jnp.argmax(turns_back)
+    up = jnp.argmax(backward)
     after = turns_on & (jnp.arange(turns_on.size) > up)
-    extremes = jax.vmap(lambda k: _extreme(solution, k))(jnp.arange(turns_on.size))
-    down = jnp.argmin(jnp.where(after, extremes, jnp.inf))
-    log_up, log_down = extremes[up], extremes[down]
-    middle = 0.5 * (log_up + log_down)
+    down = jnp.argmin(jnp.where(after, jax.vmap(lambda k: _extreme(trace, k))(jnp.arange(turns_on.size)), jnp.inf))
+    frozen = jax.lax.stop_gradient(solution.light.network)
+    found = jax.lax.map(lambda k: turning_point(frozen, trace, k), jnp.stack([up, down]))
+    log_up, log_down = (
+        attached(solution.light.network, jax.tree.map(lambda part, k=k: part[k], found)) for k in (0, 1)
+    )
+    middle = jax.lax.stop_gradient(0.5 * (log_up + log_down))
     weights = solution.light.weights(band)
     emission = jax.vmap(lambda u: log_emission(weights, u))(trace.log_populations)
     slopes = trace_slopes(trace, weights)
@@ -51,12 +61,11 @@ def folds(solution: Solution, band: Band) -> Folds:
         return emission[k] + slopes[k] * (middle - lam[k])
 
     contrast = at(down + 1, trace.count - 1) - at(jnp.asarray(0), up)
-    return Folds(log_up, log_down, contrast, jnp.any(turns_back) & jnp.any(after))
+    return Folds(log_up, log_down, contrast, jnp.any(backward) & jnp.any(after))
 
 
-def _extreme(solution: Solution, k: Array) -> Scalar:
+def _extreme(trace: Trace, k: Array) -> Scalar:
     """ln I where the cubic between the points k and k + 1 of the trace turns."""
-    trace = solution.trace
     low, high = trace.log_irradiance[k], trace.log_irradiance[k + 1]
     apart = trace.log_populations[k + 1] - trace.log_populations[k]
     arc = jnp.sqrt(jnp.mean(apart**2) + (high - low) ** 2)

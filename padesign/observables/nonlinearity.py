@@ -15,15 +15,18 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from padesign.kinetics.network import RateNetwork
-from padesign.observables.bracket import Bracket, bracket_between
+from padesign.solve.bracket import Bracket, bracket_between
 from padesign.solve.continuation import Trace
 from padesign.solve.steady import Point, attach_derivatives, newton, tangent
+from padesign.solve.turning import attached, first_jump, no_jump
 from padesign.types import LogPopulations, Scalar, ScalarLike
 
 _ROOT_STEPS = 12
 _WINDOW_STEPS = 11
 _HALVINGS = 40
 _TINY = 1e-300
+_BEYOND_JUMP = 1e-9
+"""How far (in ln I) beyond a fold the upper branch is looked at."""
 
 Weights = Float[Array, " n_unknowns"]
 """Photons per second of a band for each unknown at population 1."""
@@ -39,7 +42,10 @@ class Steepest(NamedTuple):
 
 
 class WindowSlope(NamedTuple):
-    """Largest mean slope `value` over a window; its two ends, and whether the solves there converged."""
+    """Largest mean slope `value` over a window; its two ends, and whether the solves there converged.
+
+    `at_jump`: the window ends where the curve jumps, and only then the ends carry derivatives.
+    """
 
     value: Scalar
     log_irradiance_low: Scalar
@@ -47,6 +53,7 @@ class WindowSlope(NamedTuple):
     log_emission_low: Scalar
     log_emission_high: Scalar
     converged: Bool[Array, ""]
+    at_jump: Bool[Array, ""]
 
 
 def log_emission(weights: Weights, u: LogPopulations) -> Scalar:
@@ -215,21 +222,34 @@ def steepest_window(
     low = jnp.maximum(start - 0.3 * width, log_irradiance_min)
     high = jnp.minimum(start + 0.3 * width, last)
 
-    def look(k: Array, state: tuple[Bracket, _Best]) -> tuple[Bracket, _Best]:
-        """One more window: at both ends of the bracket, at its start, then where both slopes are equal."""
-        bracket, best = state
-        at = jnp.where(k == 2, start, bracket.next(k))
+    def look_at(at: Array) -> tuple[_Best, Array]:
+        """A window that starts there, and by how much the slope at its end exceeds that at its start."""
         found = jax.lax.map(lambda lam: solve_on_sweep(frozen, trace, lam), jnp.stack([at, at + width]))
         bright = fixed_weights * jnp.exp(found.log_populations)
         total = jnp.sum(bright, axis=1) + _TINY
         slopes = jnp.sum(bright * found.along_populations, axis=1) / total
         rise, bend = jnp.log(total[1]) - jnp.log(total[0]), slopes[1] - slopes[0]
-        here = _Best(rise, -jnp.abs(bend), at, found.log_populations, jnp.max(found.residual))
+        return _Best(rise, -jnp.abs(bend), at, found.log_populations, jnp.max(found.residual)), bend
+
+    def look(k: Array, state: tuple[Bracket, _Best]) -> tuple[Bracket, _Best]:
+        """One more window: at both ends of the bracket, at its start, then where both slopes are equal."""
+        bracket, best = state
+        at = jnp.where(k == 2, start, bracket.next(k))
+        here, bend = look_at(at)
         return bracket.narrowed(k, at, bend), best.or_better(here)
 
-    state = (bracket_between(low, high), _nothing_yet(trace.log_populations[:2]))
-    _, best = jax.lax.fori_loop(0, _WINDOW_STEPS, look, state)
+    nothing = _nothing_yet(trace.log_populations[:2])
+    _, best = jax.lax.fori_loop(0, _WINDOW_STEPS, look, (bracket_between(low, high), nothing))
+    jump = jax.lax.cond(trace.has_fold, lambda: first_jump(frozen, trace), lambda: no_jump(trace))
+    to_jump = jump.log_irradiance + _BEYOND_JUMP - width
+    inside = (to_jump >= log_irradiance_min) & (to_jump <= last)
+    held = jax.lax.cond(inside, lambda: look_at(to_jump)[0], lambda: nothing)
+    is_held = held.score > best.score
+    best = jax.tree.map(lambda a, b: jnp.where(is_held, a, b), held, best)
+    # A window that ends where the curve jumps moves with the jump; at any other best place a move changes nothing.
+    moved = jax.lax.cond(is_held, lambda: attached(network, jump), lambda: jnp.asarray(0.0))
     ends = jax.lax.stop_gradient(jnp.stack([best.log_irradiance, best.log_irradiance + width]))
+    ends = ends + (moved - jax.lax.stop_gradient(moved))
     states = _attached(network, best.log_populations, ends)
     below, above = log_emission(weights, states[0]), log_emission(weights, states[1])
-    return WindowSlope((above - below) / width, ends[0], ends[1], below, above, best.residual <= 1e-8)
+    return WindowSlope((above - below) / width, ends[0], ends[1], below, above, best.residual <= 1e-8, is_held)

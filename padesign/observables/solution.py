@@ -34,13 +34,15 @@ LEAD_IN = 4.6
 class Solution(eqx.Module):
     """The power curve of a system between `log_irradiance_min` and `log_irradiance_max` (ln of W cm^-2).
 
-    Everything here is a pure function and carries exact first derivatives with respect to the network.
+    `per_kelvin` is the change of `light` with temperature, where it was asked for. Everything here is a pure function
+    and carries exact first derivatives with respect to the network.
     """
 
     light: EmittingNetwork
     trace: Trace
     log_irradiance_min: Scalar
     log_irradiance_max: Scalar
+    per_kelvin: EmittingNetwork | None = None
 
     def band(self, label: str) -> Band:
         """The emission band "Tm:3H4 -> Tm:3H6"; raises `InputError` when the system has no such levels."""
@@ -84,10 +86,12 @@ def solve(
     *,
     method: SteadyStateMethod = "continuation",
     coarseness: ScalarLike = 1.0,
+    per_kelvin: EmittingNetwork | None = None,
 ) -> Solution:
     """Power curve of a system; the trace itself carries no derivatives, what is read off it does.
 
     `coarseness` scales the distance between points of a continuation: a claimed number is recomputed with 0.5 or less.
+    `per_kelvin` is handed on.
     """
     low = jnp.log(jnp.asarray(irradiance_min_kW_per_cm2) * 1e3)
     high = jnp.log(jnp.asarray(irradiance_max_kW_per_cm2) * 1e3)
@@ -96,4 +100,4 @@ def solve(
         trace = settle_curve(fixed, low - LEAD_IN, high)
     else:
         trace = trace_curve(fixed, low - LEAD_IN, high, coarseness)
-    return Solution(light, jax.lax.stop_gradient(trace), low, high)
+    return Solution(light, jax.lax.stop_gradient(trace), low, high, per_kelvin)

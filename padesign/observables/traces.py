@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -10,8 +11,8 @@ from jaxtyping import Array, Bool, Float
 
 from padesign.kinetics.light import EmittingNetwork
 from padesign.solve.profiles import AbstractProfile
-from padesign.solve.steady import pump_off_equilibrium
-from padesign.solve.transient import integrate
+from padesign.solve.steady import at_rest
+from padesign.solve.transient import Beam, Trajectory, integrate, lit
 from padesign.types import Scalar, ScalarLike
 
 FRACTIONS = (0.1, 0.5, 0.9)
@@ -50,18 +51,31 @@ def emission_trace(
     profile: AbstractProfile | None = None,
     start: Float[Array, " n_unknowns"] | None = None,
     max_steps: int = 16384,
+    beams: Sequence[Beam] = (),
 ) -> EmissionTrace:
     """Integrate from the particle at rest (or `start`) and see the bands; differentiable through the integration."""
-    network = light.network
-    first = pump_off_equilibrium(network) if start is None else start
-    path = integrate(network, first, irradiance_W_per_cm2, times_s, profile=profile, max_steps=max_steps)
+    first = at_rest(light.network) if start is None else start
+    peak, course = irradiance_W_per_cm2, profile
+    path = integrate(light.network, first, peak, times_s, profile=course, beams=beams, max_steps=max_steps)
+    return emission_of(light, weights, path, irradiance_W_per_cm2, profile, beams)
+
+
+def emission_of(
+    light: EmittingNetwork,
+    weights: Float[Array, "bands n_unknowns"],
+    path: Trajectory,
+    irradiance_W_per_cm2: Scalar,
+    profile: AbstractProfile | None = None,
+    beams: Sequence[Beam] = (),
+) -> EmissionTrace:
+    """What is seen of populations that were integrated in this light."""
 
     def speed(t: Scalar, p: Array) -> Array:
         share = jnp.asarray(1.0) if profile is None else profile.share(t)
-        return network.derivative_per_s(p, irradiance_W_per_cm2 * share)
+        return lit(light.network, beams, t).derivative_per_s(p, irradiance_W_per_cm2 * share)
 
-    change = jax.vmap(speed)(times_s, path.populations)
-    return EmissionTrace(times_s, path.populations @ weights.T, change @ weights.T, path.converged)
+    change = jax.vmap(speed)(path.times_s, path.populations)
+    return EmissionTrace(path.times_s, path.populations @ weights.T, change @ weights.T, path.converged)
 
 
 def rise(

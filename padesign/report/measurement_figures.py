@@ -54,20 +54,27 @@ def response_figure(response: Response, beam_slope: np.ndarray, band: str, path:
     return write_figure(path, draw, (COLUMN_inch, 4.1), table_of(columns))
 
 
-def image_figure(image: Spot, at_kW_per_cm2: float, path: Path) -> FigureFiles:
-    """Emission across the image of one particle."""
+def image_figure(image: Spot, at_kW_per_cm2: float, path: Path, scanned: Spot | None = None) -> FigureFiles:
+    """Emission across the image of one particle; `scanned`: the same within the dwell time of a pixel."""
     distance = np.concatenate([-image.distance_nm[:0:-1], image.distance_nm])
     emission = np.concatenate([image.emission[:0:-1], image.emission])
+    short = None if scanned is None else np.concatenate([scanned.emission[:0:-1], scanned.emission])
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        axes.plot(distance, emission, color=BLUE)
+        axes.plot(distance, emission, color=BLUE, label="steady")
+        if short is not None:
+            axes.plot(distance, short, color=ORANGE, linestyle="--", label="within the dwell time")
+            axes.legend()
         axes.axhline(0.5, color=GREY, linewidth=0.8, linestyle=(0, (1, 2)))
         axes.set(xlabel="distance from the middle of the focus (nm)", ylabel="emission (relative)", ylim=(0.0, 1.05))
-        reach = min(float(image.distance_nm[-1]), 2.5 * image.fwhm_nm)
+        widest = max(one.fwhm_nm for one in (image, scanned) if one is not None)
+        reach = min(float(image.distance_nm[-1]), 2.5 * widest)
         axes.set_xlim(-reach, reach)
         axes.set_title(f"FWHM {number_text(image.fwhm_nm)} nm at {number_text(at_kW_per_cm2)} kW/cm²", loc="left")
         axes.grid(True)
 
     columns = {"distance_nm": image.distance_nm.tolist(), "emission_relative": image.emission.tolist()}
+    if scanned is not None:
+        columns["emission_in_dwell_relative"] = scanned.emission.tolist()
     return write_figure(path, draw, (COLUMN_inch, 2.6), table_of(columns))

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 Trace = tuple[float, np.ndarray, np.ndarray]
 _MOST_TRACES = 7
+_SEEN = 1e-3
+"""Share of the last value from which on a rise is drawn."""
 
 
 def rise_figure(rows: Sequence[Row], band: str, path: Path) -> FigureFiles:
@@ -51,15 +53,22 @@ def rise_figure(rows: Sequence[Row], band: str, path: Path) -> FigureFiles:
     return write_figure(path, draw, (COLUMN_inch, 3.0), Columns(list(rows[0]), [list(row.values()) for row in rows]))
 
 
-def trace_figure(traces: Sequence[Trace], band: str, path: Path) -> FigureFiles:
-    """Emission relative to its last value against time, at up to seven of the irradiances."""
+def trace_figure(traces: Sequence[Trace], band: str, path: Path, *, fading: bool = False) -> FigureFiles:
+    """Emission against time at up to seven irradiances, relative to its last value, or to the first of a decay."""
     picked = [traces[k] for k in np.unique(np.linspace(0, len(traces) - 1, _MOST_TRACES).round().astype(int))]
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
+        seen = [1e3 * traces[0][1][-1]]
         for (power, times, photons), colour in zip(picked, palette(len(picked)), strict=True):
-            axes.plot(1e3 * times, photons / photons[-1], color=colour, label=f"{number_text(power)} kW/cm²")
-        axes.set(xscale="log", xlabel="time from switching on (ms)", ylabel="emission (share of its last value)")
+            share = photons / photons[0 if fading else -1]
+            axes.plot(1e3 * times, share, color=colour, label=f"{number_text(power)} kW/cm²")
+            seen.append(1e3 * float(times[np.argmax((share < 0.99) if fading else (share > _SEEN))]))
+        word, which = ("off", "first") if fading else ("on", "last")
+        axes.set(
+            xscale="log", xlabel=f"time from switching {word} (ms)", ylabel=f"emission (share of its {which} value)"
+        )
+        axes.set_xlim(left=min(seen))
         axes.set_title(shown(band, 64), loc="left")
         axes.legend()
         axes.grid(True)
@@ -120,6 +129,56 @@ def loop_figure(loops: Sequence[Trace], band: str, folds: Mapping[str, float] | 
     return write_figure(
         path, draw, (COLUMN_inch, 3.1), Columns(["scan_s", "irradiance_kW_per_cm2", "photons_per_s"], rows)
     )
+
+
+def modulation_figure(rows: Sequence[Row], path: Path) -> FigureFiles:
+    """Mean, depth of modulation and lag of every band against the frequency of the light."""
+    bands = list(dict.fromkeys(row["band"] for row in rows))
+    panels = (
+        ("over_steady", "mean emission\n(over steady)"),
+        ("modulation", "modulation"),
+        ("lag_degrees", "lag (degrees)"),
+    )
+
+    def draw(figure: Figure) -> None:
+        for axes, (key, label) in zip(figure.subplots(3, 1, sharex=True), panels, strict=True):
+            for band, colour in zip(bands, palette(len(bands)), strict=True):
+                own = [row for row in rows if row["band"] == band]
+                x, y = [row["frequency_Hz"] for row in own], [row[key] for row in own]
+                axes.plot(x, y, color=colour, marker="o", ms=3, label=shown(band))
+            axes.set(xscale="log", ylabel=label)
+            axes.grid(True)
+            if key == "over_steady":
+                axes.legend()
+        axes.set(xlabel="frequency of the light (Hz)")
+
+    return write_figure(path, draw, (COLUMN_inch, 4.2), Columns(list(rows[0]), [list(row.values()) for row in rows]))
+
+
+def beams_figure(
+    times_ms: np.ndarray, emitted: Mapping[str, np.ndarray], shone_kW_per_cm2: Mapping[str, np.ndarray], path: Path
+) -> FigureFiles:
+    """Emission of every band against time, over the irradiance of every beam relative to its largest."""
+
+    def draw(figure: Figure) -> None:
+        above, below = figure.subplots(2, 1, height_ratios=(3, 2), sharex=True)
+        for (label, photons), colour in zip(emitted.items(), palette(len(emitted)), strict=True):
+            above.plot(times_ms, photons, color=colour, label=shown(label))
+        above.set(ylabel="emission (photons/s)")
+        above.legend()
+        for k, (label, power) in enumerate(shone_kW_per_cm2.items()):
+            height = 1.25 * (len(shone_kW_per_cm2) - 1 - k)
+            text = f"{label}, {number_text(float(power.max()))} kW/cm²"
+            below.plot(times_ms, height + power / max(float(power.max()), 1e-300), color=GREY, linewidth=1.0)
+            below.text(0.01 * times_ms[-1], height + 0.5, text, fontsize=7.5, va="center", color=BLUE)
+        below.set(xlabel="time (ms)", yticks=[], ylabel="light")
+        for axes in (above, below):
+            axes.grid(True)
+
+    names = ["time_ms", *(f"photons_per_s {label}" for label in emitted)]
+    names += [f"kW_per_cm2 {label}" for label in shone_kW_per_cm2]
+    rows = np.column_stack([times_ms, *emitted.values(), *shone_kW_per_cm2.values()]).tolist()
+    return write_figure(path, draw, (COLUMN_inch, 3.6), Columns(names, rows))
 
 
 def _edges(values: Sequence[float]) -> list[float]:

@@ -16,17 +16,18 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, final
 
+from padesign.design.cost import EQUIVALENT, LEAST_TRIAL
 from padesign.design.trial import AbstractProblem, Option, Task
 from padesign.errors import InputError
 from padesign.search.engines import AbstractEngine, Answer, SerialEngine
 from padesign.search.front import Front, find_front
 from padesign.search.journal import Journal, Proposal, has_result
-from padesign.search.repeats import rival, worth_repeating
+from padesign.search.repeats import go_on_from, rival, worth_repeating
 from padesign.search.runfolder import RunFolder, TrialRecord, write_json, write_text
 from padesign.search.tracker import CampaignInfo, NullTracker, Tracker
 
 _log = logging.getLogger("padesign")
-ALL_DONE, INTERRUPTED, TIME_LIMIT = "all trials done", "interrupted", "time limit"
+ALL_DONE, INTERRUPTED, TIME_LIMIT, BUDGET_SPENT = "all trials done", "interrupted", "time limit", "budget spent"
 _SAME_FAILURE = 3
 _RECENT = 10
 _LOOK_s = 0.5
@@ -43,7 +44,8 @@ class CampaignSettings:
     `trials` counts all trials of the run folder, so a larger number extends a run; `sampler` is one of
     `padesign.search.sampler.SAMPLERS`; `time_limit_s` holds for one session, and the running trial is finished;
     `patience` stops when so many trials in a row brought no better design; `storage` is the address of a database for
-    what Optuna remembers, by default a file in the run folder.
+    what Optuna remembers, by default a file in the run folder. `budget` stops when all trials together have computed
+    so many curve equivalents (`padesign.design.cost`); the last ones are cut short.
     """
 
     trials: int
@@ -52,12 +54,15 @@ class CampaignSettings:
     time_limit_s: float | None = None
     patience: int | None = None
     storage: str | None = None
+    budget: float | None = None
 
     def __post_init__(self) -> None:
         if self.trials < 1:
             raise InputError(f"`trials` must be at least 1, but is {self.trials}", path=("trials",))
         if self.time_limit_s is not None and not self.time_limit_s > 0:
             raise InputError(f"`time_limit_s` must be positive, but is {self.time_limit_s}", path=("time_limit_s",))
+        if self.budget is not None and not self.budget > 0:
+            raise InputError(f"`budget` must be positive, but is {self.budget}", path=("budget",))
         if self.patience is not None and self.patience < 1:
             raise InputError(f"`patience` must be at least 1, but is {self.patience}", path=("patience",))
 
@@ -329,12 +334,16 @@ class Campaign:
             return INTERRUPTED
         if settings.time_limit_s is not None and time.monotonic() - begin >= settings.time_limit_s:
             return TIME_LIMIT
+        if settings.budget is not None and settings.budget - _spent(journal) < LEAST_TRIAL:
+            return BUDGET_SPENT
         if settings.patience is not None and _since_best(journal.records, self._problem.maximise) >= settings.patience:
             return f"no better design in the last {settings.patience} trials"
         return ""
 
     def _begin_one(self, journal: Journal, engine: AbstractEngine, running: dict[int, Proposal]) -> None:
         """Propose a trial and hand it to the engine; one whose answer outlived the end of the journal is only told."""
+        best = next(iter(rank(journal.records.values(), self._problem.maximise)), None)
+        best = best if best is not None and has_result(best.candidate) else None
         while True:
             proposal = journal.ask(self._settings.sampler)
             earlier = self._earlier(journal, proposal)
@@ -342,8 +351,6 @@ class Campaign:
                 break
             topology = self._problem.topology(proposal.choice)
             alike = sum(self._problem.topology(other.choice) == topology for other in running.values())
-            best = next(iter(rank(journal.records.values(), self._problem.maximise)), None)
-            best = best if best is not None and has_result(best.candidate) else None
             if worth_repeating(earlier, best, self._problem.maximise, alike):
                 break
             journal.refuse(proposal)
@@ -353,8 +360,20 @@ class Campaign:
             self._finish_one(journal, proposal, proposal.answered, engine.slots)
             return
         running[proposal.number] = proposal
-        task = Task(proposal.choice, proposal.seed, len(earlier), rival(journal.records.values()))
+        task = Task(
+            proposal.choice,
+            proposal.seed,
+            len(earlier),
+            rival(journal.records.values()),
+            go_on_from(earlier, best),
+            self._left(journal, len(running)),
+        )
         engine.submit(proposal.number, task)
+
+    def _left(self, journal: Journal, running: int) -> float | None:
+        """What is left of the budget for each of so many running trials."""
+        budget = self._settings.budget
+        return None if budget is None else (budget - _spent(journal)) / running
 
     def _earlier(self, journal: Journal, proposal: Proposal) -> list[TrialRecord]:
         """Finished trials of the same topology."""
@@ -471,6 +490,10 @@ def flat(value: Any, key: str) -> dict[str, Any]:
     else:
         return {key: value}
     return {k: v for name, item in items for k, v in flat(item, f"{key}.{name}" if key else name).items()}
+
+
+def _spent(journal: Journal) -> float:
+    return sum(record.candidate.cost.get(EQUIVALENT, 0.0) for record in journal.records.values())
 
 
 def _since_best(records: Mapping[int, TrialRecord], maximise: bool) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from padesign.search.journal import has_result
 from padesign.search.runfolder import TrialRecord
@@ -27,6 +28,17 @@ def worth_repeating(earlier: Sequence[TrialRecord], best: TrialRecord | None, ma
         return False
     top = best.candidate.value
     return abs((max(values) if maximise else min(values)) - top) <= WITHIN * abs(top)
+
+
+def go_on_from(earlier: Sequence[TrialRecord], best: TrialRecord | None) -> Mapping[str, Any] | None:
+    """The particle that a trial begins with: the best one of all, if it is the last of its topology.
+
+    Its descent may have ended early, and a new one forgets what the old one believed of the curvature. Once that was
+    tried, a trial begins elsewhere.
+    """
+    if best is None or not earlier or best.number != max(record.number for record in earlier):
+        return None
+    return best.candidate.design.get("particle")
 
 
 def rival(records: Iterable[TrialRecord]) -> tuple[float, ...]:

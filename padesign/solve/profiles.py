@@ -39,6 +39,21 @@ class Constant(AbstractProfile):
 
 
 @final
+class Switched(AbstractProfile):
+    """On at full irradiance from `on_s` until `off_s`."""
+
+    on_s: ScalarLike
+    off_s: ScalarLike
+
+    def share(self, time_s: ScalarLike) -> Scalar:
+        time = jnp.asarray(time_s, dtype=float)
+        return jnp.where((time >= self.on_s) & (time < self.off_s), 1.0, 0.0)
+
+    def jumps_s(self) -> Float[Array, " jumps"]:
+        return jnp.stack([jnp.asarray(self.on_s, dtype=float), jnp.asarray(self.off_s, dtype=float)])
+
+
+@final
 class Pulses(AbstractProfile):
     """`count` rectangular pulses of `width_s` every `period_s`, the first at time 0."""
 
@@ -65,6 +80,22 @@ class Sine(AbstractProfile):
 
     def share(self, time_s: ScalarLike) -> Scalar:
         return 1.0 - 0.5 * self.depth * (1.0 - jnp.sin(2.0 * jnp.pi * self.frequency_Hz * jnp.asarray(time_s)))
+
+    def jumps_s(self) -> Float[Array, " jumps"]:
+        return jnp.zeros(0)
+
+
+@final
+class Slope(AbstractProfile):
+    """From the share `first` at time 0 to `last` at `over_s`, evenly in the logarithm of the irradiance."""
+
+    first: ScalarLike
+    last: ScalarLike
+    over_s: ScalarLike
+
+    def share(self, time_s: ScalarLike) -> Scalar:
+        way = jnp.clip(jnp.asarray(time_s) / self.over_s, 0.0, 1.0)
+        return jnp.exp((1.0 - way) * jnp.log(self.first) + way * jnp.log(self.last))
 
     def jumps_s(self) -> Float[Array, " jumps"]:
         return jnp.zeros(0)

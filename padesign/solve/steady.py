@@ -20,6 +20,8 @@ from padesign.types import Index, LogPopulations, Populations, Scalar, ScalarLik
 TOLERANCE = 1e-10
 """Largest residual of the log balance that counts as a steady state."""
 _LARGEST_STEP = 2.0
+_NOTHING_log_W_per_cm2 = -20.0
+"""ln of an irradiance of 2 nW/cm^2, by which nothing is excited."""
 
 
 class Point(NamedTuple):
@@ -109,6 +111,19 @@ def low_power_start(network: RateNetwork, log_irradiance: Scalar, sweeps: int = 
         return _alone(network, p, jnp.where(k == 0, 0.0, irradiance))
 
     return jnp.log(jax.lax.fori_loop(0, sweeps + 1, sweep, zeros))
+
+
+def at_rest(network: RateNetwork) -> Populations:
+    """The state without the swept beam, in which other ions and steady beams have done what they do; exact derivatives.
+
+    The steady state of the lowest branch at an irradiance that does nothing; the equilibrium of every ion alone where
+    the iteration does not reach it.
+    """
+    frozen, lam = jax.lax.stop_gradient(network), jnp.asarray(_NOTHING_log_W_per_cm2)
+    found = newton(frozen, low_power_start(frozen, lam), lam)
+    alone = pump_off_equilibrium(network)
+    safe = jnp.where(found.converged, found.log_populations, jnp.log(jax.lax.stop_gradient(alone)))
+    return jnp.where(found.converged, jnp.exp(attach_derivatives(network, safe, lam)), alone)
 
 
 def pump_off_equilibrium(network: RateNetwork) -> Populations:

@@ -8,9 +8,11 @@ zero while their rounding does not, and the solver that diffrax takes by default
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import diffrax
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optimistix as optx
@@ -23,6 +25,23 @@ from padesign.types import Populations, Scalar
 FIRST_STEP_s = 1e-9
 MAX_STEPS = 4096
 _STAGE_ABSOLUTE_TOLERANCE = 1e-8
+
+
+class Beam(eqx.Module):
+    """A beam beside the swept one: `pump[s]` (cells, levels, levels) in s^-1 per W cm^-2, as in `RateNetwork`."""
+
+    pump: tuple[Float[Array, "cells levels levels"], ...]
+    peak_W_per_cm2: Scalar
+    profile: AbstractProfile
+
+
+def lit(network: RateNetwork, beams: Sequence[Beam], time_s: Scalar) -> RateNetwork:
+    """The network in the light of the further beams at one time."""
+    dark = network.dark
+    for beam in beams:
+        irradiance = beam.peak_W_per_cm2 * beam.profile.share(time_s)
+        dark = tuple(rates + irradiance * pump for rates, pump in zip(dark, beam.pump, strict=True))
+    return eqx.tree_at(lambda one: one.dark, network, dark)
 
 
 class Trajectory(NamedTuple):
@@ -40,6 +59,7 @@ def integrate(
     times_s: Float[Array, " times"],
     *,
     profile: AbstractProfile | None = None,
+    beams: Sequence[Beam] = (),
     relative_tolerance: float = 1e-8,
     absolute_tolerance: float = 1e-14,
     max_steps: int = MAX_STEPS,
@@ -47,14 +67,15 @@ def integrate(
 ) -> Trajectory:
     """Integrate dp/dt from `start` at time 0 and report at `times_s` (ascending).
 
-    The irradiance is constant, or the peak of a `profile`; no step crosses a jump of it.
+    The irradiance is constant, or the peak of a `profile`; `beams` shine beside it. No step crosses a jump of any.
     """
     shape = Constant() if profile is None else profile
 
     def field(t: Any, p: Populations, args: Any) -> Populations:
-        return network.derivative_per_s(p, irradiance_W_per_cm2 * shape.share(t))
+        return lit(network, beams, t).derivative_per_s(p, irradiance_W_per_cm2 * shape.share(t))
 
-    jumps = jax.lax.stop_gradient(shape.jumps_s())
+    every = [shape, *(beam.profile for beam in beams)]
+    jumps = jax.lax.stop_gradient(jnp.sort(jnp.concatenate([one.jumps_s() for one in every])))
     # Steps end at the reported times, between which the interpolation is of lower order than the steps.
     steps = diffrax.ClipStepSizeController(
         diffrax.PIDController(rtol=relative_tolerance, atol=absolute_tolerance),

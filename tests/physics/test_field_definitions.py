@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from padesign.design.characterise import Readings, readings, state_at
+from padesign.design.scanning import response_in_dwell
 from padesign.design.scene import JUDGE_COARSENESS
 from padesign.observables import imaging
 from padesign.observables.balance import photon_balance
@@ -146,3 +147,17 @@ def test_absorbed_photons_are_those_of_both_absorptions() -> None:
     expected = flux * (SAMPLE_4.sigma_ground_cm2 * n1 + SAMPLE_4.sigma_excited_cm2 * n2)
     assert float(found.absorbed_per_s) == pytest.approx(expected, rel=1e-9)
     assert float(found.emitted_per_s) == pytest.approx((1 - SAMPLE_4.to_2) * SAMPLE_4.W3 * n3, rel=1e-9)
+
+
+def test_a_long_dwell_gives_the_steady_image_and_a_short_one_that_of_two_photons() -> None:
+    """Well below a microsecond the emission is n1 R1 R2 t^2 / 2, whatever the avalanche does later."""
+    solution, seen = read(SAMPLE_4)
+    band, peak = solution.band(BAND), 12e3
+    widths = [
+        imaging.spot(response_in_dwell(solution.light, band, peak, dwell_s), peak, 1064.0, 1.49).fwhm_nm
+        for dwell_s in (3e-7, 1e-3, 30.0)
+    ]
+    steady = imaging.spot(seen.response, peak, 1064.0, 1.49).fwhm_nm
+    assert widths[0] == pytest.approx(imaging.focus_fwhm_nm(1064.0, 1.49) / math.sqrt(2.0), rel=1e-3)
+    assert widths[2] == pytest.approx(steady, rel=0.02)
+    assert widths[2] < widths[1] < widths[0]

@@ -10,7 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from padesign.design.dynamics import decay, jumps, paired_pulses, pulse_train, ramp, switch_on, turning_points
+from padesign.design.dynamics import (
+    decay,
+    jumps,
+    paired_pulses,
+    pulse_train,
+    ramp_in_stretches,
+    switch_on,
+    turning_points,
+)
 from padesign.design.scene import JUDGE_COARSENESS
 from padesign.observables.solution import Solution, solve
 from padesign.observables.traces import rise
@@ -82,7 +90,9 @@ def test_slow_scans_jump_at_the_folds_with_a_delay_that_falls_as_the_scan_to_the
     assert float(turns.log_contrast) > math.log(1e4)
 
     def late(scan_s: float) -> tuple[float, float]:
-        answer = ramp(solution.light, (band,), jnp.asarray(1e3), jnp.asarray(1e5), jnp.asarray(scan_s))
+        told: list[float] = []
+        answer = ramp_in_stretches(solution.light, (band,), 1e3, 1e5, scan_s, told.append)
+        assert told == sorted(told) and told[-1] == 1.0
         log_up, log_down, converged = jumps(answer, 0)
         assert bool(converged)
         return float(log_up) - math.log(up), math.log(down) - float(log_down)
