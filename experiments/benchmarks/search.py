@@ -78,8 +78,8 @@ _STEEP = '{kind: nonlinearity, emission: "Tm:3H4 -> Tm:3H6"}'
 
 def _run(nm: float, powers: str, layers: str, objective: str, rest: str = "", level: int = 15500) -> str:
     return (
-        f"version: 1\nname: benchmark\n"
-        f"rounding: {{size_step_nm: 0, dopant_step_mol_percent: 0}}\nexcitation: {{wavelength_nm: {nm}, irradiance_kW_per_cm2: {powers}}}\n"
+        "version: 1\nname: benchmark\nrounding: {size_step_nm: 0, dopant_step_mol_percent: 0}\n"
+        f"excitation: {{wavelength_nm: {nm}, irradiance_kW_per_cm2: {powers}}}\n"
         f"particle:\n  max_diameter_nm: 25\n  max_level_cm1: {level}{layers}objective: {objective}\n"
         f"solver: {{cells_per_layer: 1, judge_cells_per_layer: 2}}\n{rest}"
     )

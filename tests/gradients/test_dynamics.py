@@ -193,12 +193,20 @@ def test_the_derivative_of_a_fold_equals_differences(end: str) -> None:
     assert exact[k, 1] == pytest.approx(-1.0, abs=1e-6)
 
 
+def test_a_window_that_ends_at_the_jump_moves_with_it() -> None:
+    """The slope over it changes also because the place does: both ends of a window count where one is held."""
+    exact, found, at = of_the_folds()
+    agree(exact[2], found[2])
+    assert at[3] == pytest.approx(at[0], abs=1e-8) and exact[3] == pytest.approx(exact[0])
+
+
 @functools.cache
 def of_the_folds() -> Found:
     def ends(log_change: jax.Array) -> jax.Array:
         solution = solve(changed(avalanche_light(BISTABLE), log_change), 1.0, 100.0)
-        turns = turning_points(solution, solution.band(BAND))
-        return jnp.stack([turns.log_up, turns.log_down])
+        band = solution.band(BAND)
+        turns, window = turning_points(solution, band), solution.steepest_window(band, 0.05)
+        return jnp.stack([turns.log_up, turns.log_down, window.value, window.log_irradiance_high])
 
     return both(ends, len(KNOBS), 1e-3)
 
