@@ -173,7 +173,7 @@ def _value(problem: Problem, packing: Packing, x: np.ndarray, bounds: Any, choic
 
 @program(static_argnums=(0, 1, 2))
 def _curve_loss(signature: Any, scene: Any, objective: Any, geometry: Any, hosts: Any, conditions: Any) -> jax.Array:
-    return objective.loss(solve_particle(signature, geometry, hosts, conditions, scene, 1.0))
+    return objective.loss(solve_particle(signature, geometry, hosts, conditions, scene, 1.0, objective.thermal))
 
 
 def costs() -> dict[str, float]:
