@@ -146,7 +146,7 @@ class _Told:
     def __call__(self, share: float) -> None:
         if share < 1.0 and time.monotonic() - self._at > _EVERY_s:
             self._at = time.monotonic()
-            say(f"{self._what}: {share:.0%} done")
+            say(f"{self._what}: {100.0 * share:.0f} % done")
 
 
 def _cell(value: Any) -> str:
