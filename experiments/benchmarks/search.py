@@ -182,7 +182,8 @@ def _value(problem: Problem, packing: Packing, x: np.ndarray, bounds: Any, choic
 def _curve_loss(
     signature: Any, scene: Any, objective: Any, z: Any, bounds: Any, hosts: Any, conditions: Any, mixing_nm: Any
 ) -> jax.Array:
-    return objective.loss(solve_particle(signature, forward(z, bounds, mixing_nm), hosts, conditions, scene, 1.0))
+    geometry = forward(z, bounds, mixing_nm)
+    return objective.loss(solve_particle(signature, geometry, hosts, conditions, scene, 1.0, objective.thermal))
 
 
 def costs() -> dict[str, float]:

@@ -27,6 +27,7 @@ from padesign.design.characterise import (
     by_temperature,
     dark_lifetimes_s,
     readings,
+    rise_by_temperature,
     state_at,
 )
 from padesign.design.dynamics import switch_on
@@ -41,10 +42,13 @@ from padesign.observables.relaxation import relaxation_time_s
 from padesign.observables.response import Response
 from padesign.observables.solution import Solution
 from padesign.observables.spectrum import spectrum_per_nm
+from padesign.observables.traces import FRACTIONS, Rise
 from padesign.report.figure_style import FigureFiles
 from padesign.spectroscopy.tables import INERT_IONS
 
 _COLOUR_POWERS = 25
+_LIFETIMES = 10.0
+"""A rise is followed for at least this many times the slowest mode of the steady state that it ends in."""
 SPECTRUM_nm = np.arange(300.0, 1700.5, 1.0)
 """Where spectra are drawn."""
 
@@ -81,6 +85,7 @@ class Characterisation:
     beam_slope: np.ndarray
     image: imaging.Spot | None = None
     scanned: imaging.Spot | None = None
+    rise: Rise | None = None
     spectrum: np.ndarray | None = None
     colour: str = ""
     colours: Sequence[tuple[float, float, float]] = ()
@@ -142,10 +147,10 @@ def _characterise(run: RunFile, solution: Solution, bands: Sequence[Band]) -> Ch
         _nonlinearity(seen, solution, window),
         _thresholds(seen, solution, options.slope_above),
         _amplification(seen, options.saturated_slope),
-        _time(seen, solution),
+        _time(run, found, seen, solution, band),
         _image(run, found, seen, solution, band),
         _light(run, found, solution, bands, state, log_at),
-        _temperature(run, bands, log_at),
+        _temperature(run, found, bands, log_at),
     ]
     if options.batch is not None:
         found.sections.insert(1, _batch(run, band.label, options.batch))
@@ -234,22 +239,34 @@ def _amplification(seen: Readings, saturated: float) -> Section:
     return Section("amplification", "Gain and saturation", lines_)
 
 
-def _time(seen: Readings, solution: Solution) -> Section:
+def _time(run: RunFile, found: Characterisation, seen: Readings, solution: Solution, band: Band) -> Section:
     steepest = seen.steepest
     slow = relaxation_time_s(solution.light.network, steepest.log_populations, steepest.log_irradiance)
-    return Section(
-        "time",
-        "Slowing down",
-        (
-            Line(
-                "relaxation_ms_at_steepest",
-                "slowest mode at the steepest point",
-                1e3 * slow if math.isfinite(slow) else None,
-                "ms",
-                "1/(slowest decay rate) of a small disturbance of the steady state at the steepest point",
-            ),
-        ),
-    )
+    lines_ = [
+        Line(
+            "relaxation_ms_at_steepest",
+            "slowest mode at the steepest point",
+            1e3 * slow if math.isfinite(slow) else None,
+            "ms",
+            "1/(slowest decay rate) of a small disturbance of the steady state at the steepest point",
+        )
+    ]
+    if run.characterise.rise_time or run.characterise.dwell_ms is not None:
+        rise = found.rise = _risen(solution, band, 1e3 * found.at_kW_per_cm2)
+        at = f"of its steady emission at {number(found.at_kW_per_cm2)} kW/cm^2"
+        for share, time_s in zip(FRACTIONS, np.asarray(rise.time_s)[:, 0].tolist(), strict=True):
+            text = f"time from switching on, from rest, until the band reaches {share:.0%} {at}"
+            value = 1e3 * time_s if bool(rise.finished[0]) else None
+            lines_.append(Line(f"t{100 * share:.0f}_ms", f"rise time t{100 * share:.0f}", value, "ms", text))
+    return Section("time", "Slowing down", tuple(lines_))
+
+
+def _risen(solution: Solution, band: Band, irradiance_W_per_cm2: float) -> Rise:
+    """The band switched on at one irradiance and followed until it is steady."""
+    say("integrating the rise")
+    log_power = jnp.log(irradiance_W_per_cm2)
+    slow = relaxation_time_s(solution.light.network, state_at(solution, log_power), log_power)
+    return switch_on(solution, (band,), irradiance_W_per_cm2, _LIFETIMES * (slow if math.isfinite(slow) else 1.0))
 
 
 def _image(run: RunFile, found: Characterisation, seen: Readings, solution: Solution, band: Band) -> Section:
@@ -313,10 +330,8 @@ def _scanned(
     short = response_in_dwell(solution.light, band, peak, 1e-3 * dwell_ms)
     image = found.scanned = imaging.spot(short, peak, laser_nm, options.numerical_aperture, options.focus)
     share = float(jnp.exp(short.at(jnp.log(peak)) - found.response.at(jnp.log(peak))))
-    log_peak = jnp.log(peak)
-    tau = relaxation_time_s(solution.light.network, state_at(solution, log_peak), log_peak)
-    rise = switch_on(solution, (band,), peak, 10.0 * tau if math.isfinite(tau) else 1.0)
-    t90_ms = 1e3 * float(rise.time_s[-1, 0]) if bool(rise.finished[0]) else math.inf
+    rise = found.rise
+    t90_ms = 1e3 * float(rise.time_s[-1, 0]) if rise is not None and bool(rise.finished[0]) else math.inf
     lines_ = (
         Line(
             "image_in_dwell_fwhm_nm",
@@ -326,17 +341,10 @@ def _scanned(
             "full width at half maximum of the photons of each pixel over its dwell time, every pixel lit from rest",
         ),
         Line("signal_in_dwell", "signal of such a pixel", share, "1", "in the middle, over that of steady emission"),
-        Line(
-            "t90_ms_at_peak",
-            "rise time t90 at the peak",
-            t90_ms if math.isfinite(t90_ms) else None,
-            "ms",
-            "time from switching on until 90 % of the steady emission at the peak irradiance",
-        ),
     )
     warning = (
-        f"the dwell time of {dwell_ms:g} ms is shorter than the rise time of {number(t90_ms)} ms: the steady image is "
-        "not what such a scan sees"
+        f"the dwell time of {dwell_ms:g} ms is shorter than the rise time t90 of {number(t90_ms)} ms: the steady image "
+        "is not what such a scan sees"
     )
     return lines_, warning if dwell_ms < t90_ms else ""
 
@@ -397,7 +405,7 @@ def _light(
     return Section("light", "Light", tuple(rows))
 
 
-def _temperature(run: RunFile, bands: Sequence[Band], log_at: float) -> Section:
+def _temperature(run: RunFile, found: Characterisation, bands: Sequence[Band], log_at: float) -> Section:
     title = "Change with temperature"
     if run.network is not None:
         return Section("temperature", title, (), "the rates of a hand-written network do not depend on temperature")
@@ -432,6 +440,16 @@ def _temperature(run: RunFile, bands: Sequence[Band], log_at: float) -> Section:
             f"d ln(linear-stability threshold) / dT at {run.temperature_K:g} K",
         )
     )
+    if run.characterise.rise_time and found.rise is not None and bool(found.rise.finished[0]):
+        say("differentiating the rise by temperature (compiles once, about a minute)")
+        longest = found.rise.trace.times_s[-1]
+        by_K = rise_by_temperature(
+            one.signature, one.scene, labels[0], one.geometry, one.hosts, one.conditions, jnp.asarray(log_at), longest
+        )
+        for share, value in zip(FRACTIONS, np.asarray(by_K).tolist(), strict=True):
+            name = f"t{100 * share:.0f}"
+            text = f"d ln({name}) / dT of the first band, {at}"
+            rows.append(Line(f"S_R_{name}_percent_per_K", f"rise time {name}", 100.0 * value, "%/K", text))
     return Section("temperature", title, tuple(rows))
 
 

@@ -44,6 +44,18 @@ _METRICS: dict[str, tuple[str, str, str]] = {
     "visible_fraction": ("visible share", "1", "share of all emitted photons that lies between 380 and 780 nm"),
     "u_prime": ("u'", "1", "chromaticity of the emission, CIE 1976, 2-degree observer"),
     "v_prime": ("v'", "1", "chromaticity of the emission, CIE 1976, 2-degree observer"),
+    **{
+        f"t{percent}_ms": (
+            f"rise time t{percent}",
+            "ms",
+            f"time from switching on, from rest, until the band reaches {percent} % of its steady emission",
+        )
+        for percent in (10, 50, 90)
+    },
+    "P_up_kW_per_cm2": ("jump up", "kW/cm^2", "irradiance of the fold at which a slow upward sweep jumps"),
+    "P_down_kW_per_cm2": ("fall back", "kW/cm^2", "irradiance of the fold at which a slow downward sweep falls back"),
+    "lifetime_ms": ("lifetime", "ms", "mean lifetime of the band after a weak excitation of its upper level"),
+    "change_percent_per_K": ("change with temperature", "%/K", "d ln(photons/s)/dT, or of the ratio of two bands"),
     "x": ("x", "1", "chromaticity of the emission, CIE 1931, 2-degree observer"),
     "y": ("y", "1", "chromaticity of the emission, CIE 1931, 2-degree observer"),
 }

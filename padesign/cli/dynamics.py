@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -145,7 +146,7 @@ class _Told:
     def __call__(self, share: float) -> None:
         if share < 1.0 and time.monotonic() - self._at > _EVERY_s:
             self._at = time.monotonic()
-            say(f"{self._what}: {share:.0%} done")
+            say(f"{self._what}: {100.0 * share:.0f} % done")
 
 
 def _cell(value: Any) -> str:
@@ -362,7 +363,7 @@ def _beams(run: RunFile, protocol: BeamsInTime, solution: Solution, bands: Seque
     ]
     names = [run.excitation.wavelength_nm, *(beam.wavelength_nm for beam in run.excitation.also)]
     shone = {
-        f"{name:g} nm": np.array([1e-3 * power * float(course.share(t)) for t in at])
+        f"{name:g} nm": 1e-3 * power * np.asarray(jax.vmap(course.share)(times))
         for name, power, course in zip(names, [peak, *peaks], [swept, *courses], strict=True)
     }
 

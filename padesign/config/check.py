@@ -285,9 +285,12 @@ def _objective_problems(run: RunFile) -> Iterable[Problem]:
 
 
 def _beam_problems(run: RunFile) -> Iterable[Problem]:
-    """Further beams that a hand-written network cannot absorb, courses in time without a beam, and powers without a
-    steady state to compare with."""
+    """Further beams that a hand-written network cannot absorb, courses in time without a beam, protocols of nothing,
+    and powers without a steady state to compare with."""
     low, high = run.excitation.irradiance_window_kW_per_cm2
+    for key in ("scan_s", "pause_ms", "frequency_Hz", "irradiances_kW_per_cm2"):
+        if getattr(run.dynamics, key, None) == ():
+            yield Problem(("dynamics", key), "is empty", "list at least one")
     steady = getattr(run.dynamics, "irradiances_kW_per_cm2", None) or ()
     places: list[tuple[Path, float]] = [(("irradiances_kW_per_cm2", k), power) for k, power in enumerate(steady)]
     if getattr(run.dynamics, "kind", "") == "modulated":

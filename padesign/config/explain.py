@@ -105,9 +105,9 @@ def _sentence(item: Any, path: Path, data: Any, schema: type[BaseModel]) -> Prob
         cure = suggest(value, known, "values") if isinstance(value, str) else f"known values: {', '.join(known)}"
         return Problem(path, f"must be one of {', '.join(known)}, but is {show(value)}", cure)
     if kind == "union_tag_not_found":
-        kinds = f"; {suggest('', _objective_kinds(), 'kinds')}" if schema is RunFile else ""
+        kinds = f"; {suggest('', _objective_kinds(), 'kinds')}" if schema is RunFile and "objective" in path else ""
         return Problem(path, "has no `kind`", f"add `kind: ...`{kinds}")
-    if kind == "union_tag_invalid" and schema is not RunFile:
+    if kind == "union_tag_invalid" and (schema is not RunFile or "objective" not in path):
         known = re.findall(r"'([^']*)'", context["expected_tags"])
         return Problem(
             (*path, "kind"), f'unknown kind "{context["tag"]}"', suggest(str(context["tag"]), known, "kinds")

@@ -476,6 +476,8 @@ class Characterise(Closed):
     """How long a pixel of a scanned image is lit, from rest on; the image is then told beside the steady one."""
     at_irradiance_kW_per_cm2: Irradiance | None = None
     """Where image, spectrum and sensitivities are stated; by default at the steepest point of the first band."""
+    rise_time: Flag = False
+    """Rise times there and their change with temperature too, which takes an integration in time and its derivative."""
     slope_above: Annotated[float, Quantity("", 1.0, 1000.0)] = 5.0
     """The slope that marks a threshold."""
     saturated_slope: Annotated[float, Quantity("", 0.1, 1000.0)] = 2.0

@@ -20,6 +20,7 @@ from padesign.observables.lifetime import dark_lifetime_s
 from padesign.observables.nonlinearity import Steepest, WindowSlope, solve_on_sweep
 from padesign.observables.response import Response, response
 from padesign.observables.solution import Solution
+from padesign.observables.traces import rise
 from padesign.programs import program
 from padesign.solve.stability import Threshold
 from padesign.types import LogPopulations, Scalar
@@ -91,6 +92,31 @@ def by_temperature(
 
     one = jnp.ones_like(conditions.temperature_K)
     return jax.jvp(numbers, (conditions.temperature_K,), (one,))[1]
+
+
+@program(static_argnums=(0, 1, 2))
+def rise_by_temperature(
+    signature: Signature,
+    scene: Scene,
+    label: str,
+    geometry: Geometry,
+    hosts: Hosts,
+    conditions: Conditions,
+    log_irradiance: Scalar,
+    longest_s: Scalar,
+) -> Float[Array, " fractions"]:
+    """d ln(t10, t50, t90) / dT of a band after switching on, 1/K, exact through the integration."""
+
+    def log_times(temperature_K: Scalar) -> Array:
+        at = conditions.warmed(temperature_K)
+        solution = solve_particle(signature, geometry, hosts, at, scene, JUDGE_COARSENESS)
+        band = find_band(solution.light.levels, label)
+        steady = jnp.exp(solution.log_photons_per_s([band], log_irradiance))
+        weights = solution.light.weights(band)[None]
+        return jnp.log(rise(solution.light, weights, jnp.exp(log_irradiance), steady, longest_s).time_s[:, 0])
+
+    times, pull = jax.vjp(log_times, conditions.temperature_K)
+    return jax.lax.map(lambda row: pull(row)[0], jnp.eye(times.size))
 
 
 @program(static_argnums=(0, 1, 2))

@@ -65,7 +65,7 @@ def image_figure(image: Spot, at_kW_per_cm2: float, path: Path, scanned: Spot | 
         axes.plot(distance, emission, color=BLUE, label="steady")
         if short is not None:
             axes.plot(distance, short, color=ORANGE, linestyle="--", label="within the dwell time")
-            axes.legend()
+            axes.legend(loc="upper right")
         axes.axhline(0.5, color=GREY, linewidth=0.8, linestyle=(0, (1, 2)))
         axes.set(xlabel="distance from the middle of the focus (nm)", ylabel="emission (relative)", ylim=(0.0, 1.05))
         widest = max(one.fwhm_nm for one in (image, scanned) if one is not None)

@@ -167,11 +167,11 @@ def beams_figure(
         above.set(ylabel="emission (photons/s)")
         above.legend()
         for k, (label, power) in enumerate(shone_kW_per_cm2.items()):
-            height = 1.25 * (len(shone_kW_per_cm2) - 1 - k)
+            height = 1.6 * (len(shone_kW_per_cm2) - 1 - k)
             text = f"{label}, {number_text(float(power.max()))} kW/cm²"
             below.plot(times_ms, height + power / max(float(power.max()), 1e-300), color=GREY, linewidth=1.0)
-            below.text(0.01 * times_ms[-1], height + 0.5, text, fontsize=7.5, va="center", color=BLUE)
-        below.set(xlabel="time (ms)", yticks=[], ylabel="light")
+            below.text(0.01 * times_ms[-1], height + 1.27, text, fontsize=7.5, va="center")
+        below.set(xlabel="time (ms)", yticks=[], ylabel="light", ylim=(-0.1, 1.6 * len(shone_kW_per_cm2)))
         for axes in (above, below):
             axes.grid(True)
 

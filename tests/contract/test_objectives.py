@@ -17,7 +17,7 @@ import pytest
 from objectives.rise_time import RiseTime
 from padesign.config import load_run_text
 from padesign.config.build import OBJECTIVE_GROUP, build_objective
-from padesign.design.objective import AbstractObjective
+from padesign.design.objective import AbstractObjective, Verdict
 from padesign.kinetics.light import EmittingNetwork
 from padesign.observables.solution import Solution, solve
 from tests.systems.avalanche import BISTABLE, SAMPLE_4, Avalanche
@@ -84,6 +84,11 @@ _solve = jax.jit(lambda light, change: solve(light, 1.0, 100.0, per_kelvin=chang
 def solved(system: Avalanche) -> Solution:
     light = avalanche_light(system)
     return _solve(light, per_kelvin(light))
+
+
+def judged(one: AbstractObjective, solution: Solution) -> tuple[jax.Array, Verdict]:
+    """Loss and verdict by one program."""
+    return jax.jit(lambda at: (one.loss(at), one.judge(at)))(solution)
 
 
 @functools.cache
@@ -167,8 +172,7 @@ def test_a_better_loss_is_a_better_value(name: str) -> None:
 
 
 def test_a_composite_counts_its_weights_and_reports_every_part_and_limit() -> None:
-    solution = solved(SAMPLE_4)
-    verdict = objective("composite").judge(solution)
+    _, verdict = judged(objective("composite"), solved(SAMPLE_4))
     metrics = {key: float(value) for key, value in verdict.metrics.items()}
     expected = math.log(metrics["brightness"]) - 0.5 * math.log(metrics["resolution"])
     assert float(verdict.value) == pytest.approx(expected)
@@ -210,11 +214,10 @@ def test_a_rise_that_takes_too_long_has_no_value_but_a_slope() -> None:
     assert float(short.loss(solution)) > math.log(2.0) + 1.0
 
 
-def test_a_hysteresis_is_the_ratio_of_the_folds() -> None:
-    solution = solved(BISTABLE)
-    verdict = objective("hysteresis").judge(solution)
+def test_a_hysteresis_is_the_ratio_of_the_folds_and_none_is_one() -> None:
+    aim = objective("hysteresis")
+    (loss, verdict), (flat, none) = judged(aim, solved(BISTABLE)), judged(aim, solved(SAMPLE_4))
     (_, up), (_, down) = BISTABLE.folds()
     assert float(verdict.value) == pytest.approx(up / down, rel=1e-8)
-    loss = float(objective("hysteresis").loss(solution))
-    assert loss == pytest.approx(-math.log(up / down), abs=0.02)
-    assert loss < float(objective("hysteresis").loss(solved(SAMPLE_4)))
+    assert float(loss) == pytest.approx(-math.log(up / down), abs=0.02)
+    assert float(none.value) == 1.0 and float(flat) > float(loss)

@@ -17,7 +17,7 @@ import pytest
 from padesign.config import load_run_text
 from padesign.config.build import build_design
 from padesign.design.beams import modulated
-from padesign.design.characterise import by_temperature
+from padesign.design.characterise import by_temperature, rise_by_temperature
 from padesign.design.dynamics import decay, pulse_train, ramp, turning_points
 from padesign.design.scene import JUDGE_COARSENESS, solve_particle
 from padesign.kinetics.light import EmittingNetwork
@@ -239,3 +239,24 @@ def test_the_change_with_temperature_equals_differences_and_has_derivatives_itse
     assert float(photons[0]) == pytest.approx(found[0, 0] / 295.0, rel=1e-4)
     assert float(threshold) == pytest.approx(found[1, 0] / 295.0, rel=1e-4)
     assert at[2] == pytest.approx(float(photons[0]), rel=1e-8)
+
+
+@pytest.mark.verify
+def test_the_change_of_a_rise_time_with_temperature_equals_differences() -> None:
+    design = build_design(load_run_text(SMALL_TM).run)
+    power, longest = jnp.log(3e4), jnp.asarray(0.3)
+
+    def log_times(log_change: jax.Array) -> jax.Array:
+        at = design.conditions.warmed(295.0 * jnp.exp(log_change[0]))
+        solution = solve_particle(design.signature, design.geometry, design.hosts, at, design.scene, JUDGE_COARSENESS)
+        band = solution.band(TM_BAND)
+        steady = jnp.exp(solution.log_photons_per_s([band], power))
+        seen = rise(solution.light, solution.light.weights(band)[None], jnp.exp(power), steady, longest)
+        return jnp.log(seen.time_s[:, 0])
+
+    run = jax.jit(log_times)
+    found, _ = central(lambda h: np.asarray(run(jnp.asarray([h]))), 1e-3)
+    exact = rise_by_temperature(
+        design.signature, design.scene, TM_BAND, design.geometry, design.hosts, design.conditions, power, longest
+    )
+    agree(np.asarray(exact), found / 295.0)

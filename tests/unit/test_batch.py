@@ -35,7 +35,7 @@ def test_a_steep_response_is_averaged_as_by_adaptive_quadrature(lognormal: bool)
     median = 8.0 * np.exp(-0.5 * sigma**2)
 
     def density(size_nm: float) -> float:
-        return lognorm.pdf(size_nm, sigma, scale=median) if lognormal else norm.pdf(size_nm, 8.0, 0.32)
+        return float(lognorm.pdf(size_nm, sigma, scale=median) if lognormal else norm.pdf(size_nm, 8.0, 0.32))
 
     expected = quad(lambda size: density(size) * response(size), 5.0, 11.0)[0]
     batch = batch_of(TARGET, Spread(0.04, 0.0, 0.0, lognormal, samples=32))
