@@ -109,7 +109,9 @@ def spectrum(run: RunFile, solution: Solution, state: Any) -> np.ndarray:
     space = build_space(run)
     values = set_values(space, dict(run.parameter_sets))[0]
     ions = [ion for ion in space.ions if ion not in INERT_IONS]
-    return np.asarray(spectrum_per_nm(solution.light, state, values, ions, run.temperature_K, SPECTRUM_nm))
+    heated = solution.light.heated
+    temperature_K = run.temperature_K + (0.0 if heated is None else float(heated.rise_K(state)))
+    return np.asarray(spectrum_per_nm(solution.light, state, values, ions, temperature_K, SPECTRUM_nm))
 
 
 def _characterise(run: RunFile, solution: Solution, bands: Sequence[Band]) -> Characterisation:
@@ -218,7 +220,8 @@ def _amplification(seen: Readings, saturated: float) -> Section:
 
 def _time(seen: Readings, solution: Solution) -> Section:
     steepest = seen.steepest
-    slow = relaxation_time_s(solution.light.network, steepest.log_populations, steepest.log_irradiance)
+    light, state = solution.light.at(steepest.log_populations)
+    slow = relaxation_time_s(light.network, state, steepest.log_irradiance)
     return Section(
         "time",
         "Slowing down",

@@ -214,6 +214,9 @@ class Surroundings(Closed):
     ligand: Ligand | None = None
     """Ligand or solvent at the surface, whose vibrations take up energy; without it the parameter set's losses hold."""
     saturable_acceptors: Acceptors | None = None
+    thermal_resistance_K_per_W: Annotated[float, Quantity("K/W", 0.0, 1e15)] | None = None
+    """How much a watt of heat warms the particle above `temperature_K`; light then warms it, and its rates with it.
+    A sphere of radius r in a medium of conductivity k has 1/(4 pi k r): 3e6 K/W for 100 nm across in water."""
 
 
 class ParticleSpec(Closed):

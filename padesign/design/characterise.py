@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import NamedTuple
 
 import jax
@@ -62,7 +63,7 @@ def readings(solution: Solution, band: Band, window_decades: float, above: float
 @program()
 def state_at(solution: Solution, log_irradiance: Scalar) -> LogPopulations:
     """The steady state at one power of the upward sweep."""
-    return solve_on_sweep(solution.light.network, solution.trace, log_irradiance).log_populations
+    return solve_on_sweep(solution.network, solution.trace, log_irradiance).log_populations
 
 
 @program(static_argnums=(0, 1, 2))
@@ -78,13 +79,7 @@ def by_temperature(
     """d ln(photons/s) / dT of every band at one power, and d ln(threshold) / dT of the first, in 1/K, both exact."""
 
     def numbers(temperature_K: Scalar) -> tuple[Array, Scalar]:
-        at = Conditions(
-            conditions.wavelength_nm,
-            temperature_K,
-            conditions.beams_nm,
-            conditions.beams_W_per_cm2,
-            conditions.surroundings,
-        )
+        at = dataclasses.replace(conditions, temperature_K=temperature_K)
         solution = solve_particle(signature, geometry, hosts, at, scene, JUDGE_COARSENESS)
         bands = [find_band(solution.light.levels, label) for label in labels]
         return solution.log_photons_per_s(bands, log_irradiance), solution.threshold(bands[0]).log_irradiance

@@ -415,6 +415,7 @@ class Problem:
             "interface_mixing_nm": self.space.interface_mixing_nm,
             "beams": [{"wavelength_nm": nm, "irradiance_kW_per_cm2": power} for nm, power in self.scene.beams],
             "surroundings": dataclasses.asdict(self.scene.surroundings),
+            "thermal_resistance_K_per_W": self.scene.thermal_resistance_K_per_W,
             "processes_by_hand": [*self.scene.add_processes, *self.scene.replace_processes],
         }
 
