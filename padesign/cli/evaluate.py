@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from padesign.cli import definitions
-from padesign.cli.caveats import inert_line, level_lines, near_surface
+from padesign.cli.caveats import idle_lines, inert_line, level_lines, near_surface
 from padesign.cli.console import clean, emit, emit_json, number, say, shown, table
 from padesign.cli.definitions import calibration_note, hosts_of, range_notes, set_line, sets_of
 from padesign.cli.designs import layers_text
@@ -156,7 +156,7 @@ def _print(run: RunFile, result: Evaluation, sets: Sequence[ParameterSet]) -> No
         emit(f"S of {', '.join(edges)} is largest at an end of the power window: widen the window to see the maximum")
     if run.network is None:
         model = particle_model(build_design(run).signature)
-        for text in [*level_lines(run, model), *inert_line(build_space(run))]:
+        for text in [*idle_lines(run), *level_lines(run, model), *inert_line(build_space(run))]:
             emit(text)
     if run.excitation.also:
         emit("other beams stay on: the threshold supposes each ion as they alone hold it, without transfer")
