@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from padesign.design.tolerance import LOW
 from padesign.particle.layers import Particle
 from padesign.recipe import Recipe, numbers
 from padesign.report.figures import particle_figure, power_curve_figure
@@ -25,7 +26,8 @@ def recipe_page(name: str, recipe: Recipe, particle: Particle, curve: Mapping[st
         cross_section = picture(particle_figure(particle, Path(folder) / "particle").svg)
         drawn = ""
         if curve:
-            drawn = picture(power_curve_figure(curve, marks, "predicted", Path(folder) / "curve").svg)
+            title = "predicted, and most of a batch (pale)" if LOW in curve else "predicted"
+            drawn = picture(power_curve_figure(curve, marks, title, Path(folder) / "curve").svg)
     context = {
         "name": name,
         "recipe": recipe,

@@ -565,6 +565,9 @@ class Recipes(Closed):
     """Part of the core batch that is there when the shell is grown."""
     shell_growth: Literal["one heating", "layer by layer"] = "one heating"
     """Each shell in one heating with its seeds, or by many small hot injections (best for three shells and more)."""
+    batch_particles: Annotated[int, Quantity(low=0, high=1000, whole=True)] = 32
+    """Particles with the errors of a synthesis that are simulated for the band around the curve of a best design; 0 for
+    no band. Errors are those of `robust`, or of `characterise.batch`, or what is usual."""
 
 
 class Tracking(Closed):

@@ -13,6 +13,7 @@ import numpy as np
 from padesign.design.fixed import FixedDesign
 from padesign.design.problem import curve_columns, solved
 from padesign.design.scene import JUDGE_COARSENESS, Hosts, Scene, build_particle_network, check_hand_written
+from padesign.design.tolerance import Scatter
 from padesign.kinetics.light import Band, EmittingNetwork, visible_order
 from padesign.kinetics.particle_network import Conditions, Geometry, Signature
 from padesign.kinetics.text import TextNetwork
@@ -156,7 +157,7 @@ def evaluate_solution(
         {band.label: curve_columns(solution, band.label) for band in bands},
         float(np.max(np.asarray(trace.residual)[valid])),
         notes,
-        None if warmth is None else warmth_of(solution, *warmth, exists, top),
+        None if warmth is None else warmth_of(solution, warmth[0], warmth[1], exists, top),
     )
 
 
@@ -183,6 +184,13 @@ def solve_design(design: FixedDesign) -> Solution:
     """Solve a fixed design."""
     check_hand_written(design.signature, design.geometry, design.hosts, design.conditions, design.scene)
     return solved(*design)
+
+
+def batch_curves(design: FixedDesign, label: str, scatter: Scatter) -> list[dict[str, list[float]]]:
+    """Power curves of one band of the particles of a batch around a design; those without one are missing."""
+    signature, scene, target, hosts, conditions = design
+    solutions = (solved(signature, scene, made, hosts, conditions) for made in scatter.made(target))
+    return [curve_columns(one, label) for one in solutions if int(one.trace.outcome) == Outcome.COMPLETE]
 
 
 def threshold_kW_per_cm2(design: FixedDesign) -> float | None:

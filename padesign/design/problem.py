@@ -32,6 +32,7 @@ from padesign.design.scene import (
 )
 from padesign.design.sensitivity import Sensitivities, logarithmic, slopes
 from padesign.design.space import Bounds, DesignSpace
+from padesign.design.tolerance import Scatter
 from padesign.design.transforms import Unconstrained, forward, start_point
 from padesign.design.trial import Candidate, OnStep, Option, Task
 from padesign.errors import InputError
@@ -364,6 +365,17 @@ class Problem:
         if self.robust is None:
             raise ValueError("this problem is not about a batch")
         return self.robust.draw(len(self.space.layers), len(self.space.ions), samples, stream)
+
+    def batch_curves(
+        self, choice: Mapping[str, Option], particle: Particle, scatter: Scatter
+    ) -> list[dict[str, list[float]]]:
+        """Power curves of the particles of a batch around a design; those without one are missing."""
+        found = []
+        for geometry in scatter.made(self.space.geometry(particle)):
+            _, solution = self._verdict(self.judge_signature, choice, geometry)
+            if int(solution.trace.outcome) == Outcome.COMPLETE:
+                found.append(self.curve(solution))
+        return found
 
     def sensitivities(self, choice: Mapping[str, Option], particle: Particle) -> Sensitivities:
         """Exact d ln(number) / d ln(knob) of what is reported of a design, for every size and share it has."""

@@ -84,7 +84,8 @@ class Robust:
 
     def made(self, target: Geometry, errors: Errors) -> Geometry:
         """The particle that is made instead of the target; `errors` of one particle."""
-        return scattered(target, errors, self.core, self.shell, self.dopant)
+        spread = jnp.full(target.thickness_nm.shape, self.shell).at[0].set(self.core)
+        return scattered(target, errors, spread, self.dopant)
 
     def loss(self, losses: Float[Array, " samples"], values: Float[Array, " samples"], maximise: bool) -> Scalar:
         """Statistic of the losses of a batch, smaller is better; a yield counts `values`, NaN where there is none."""
@@ -121,9 +122,8 @@ class Robust:
         return Claim(at(count * self.level), low, high)
 
 
-def scattered(target: Geometry, errors: Errors, core: float, shell: float, dopant: float) -> Geometry:
-    """A particle with errors: sizes stay above 5 % of the target, no layer holds more than 100 mol%."""
-    spread = jnp.full(target.thickness_nm.shape, shell).at[0].set(core)
+def scattered(target: Geometry, errors: Errors, spread: Float[Array, " layers"], dopant: float) -> Geometry:
+    """A particle with errors of relative `spread`: sizes stay above 5 % of the target, shares sum to 1 at most."""
     sizes = target.thickness_nm * jnp.maximum(1.0 + spread * errors.thickness, _LEAST)
     shares = target.fraction * jnp.maximum(1.0 + dopant * errors.fraction, 0.0)
     total = shares.sum(axis=-1, keepdims=True)

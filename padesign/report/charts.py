@@ -33,6 +33,7 @@ def power_chart(curves: Mapping[str, Curve], marks: Mapping[str, Mapping[str, fl
         power, stable = list(curve["irradiance_kW_per_cm2"]), list(curve["stable"])
         slopes = [s if 0.0 <= s <= _STEEPEST_SHOWN else None for s in curve["S"]]
         top = max([top, *(s for s in slopes if s is not None)])
+        data += _batch_band(curve, colour, name, label)
         for axis, values in (("y", list(curve["photons_per_s"])), ("y2", slopes)):
             for wanted, dash in ((True, "solid"), (False, "dash")):
                 shown = _branch(values, stable, wanted)
@@ -80,6 +81,32 @@ def power_chart(curves: Mapping[str, Curve], marks: Mapping[str, Mapping[str, fl
         "hovermode": "closest",
     }
     return {"data": data, "layout": layout}
+
+
+def _batch_band(curve: Curve, colour: str, name: str, group: str) -> list[Chart]:
+    """The band of a batch behind a curve, if it has one."""
+    ends = ("batch_low_photons_per_s", "batch_high_photons_per_s")
+    if not all(end in curve for end in ends):
+        return []
+    order = sorted(range(len(curve["irradiance_kW_per_cm2"])), key=lambda k: curve["irradiance_kW_per_cm2"][k])
+    common = {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [curve["irradiance_kW_per_cm2"][k] for k in order],
+        "name": f"{name}: batch",
+        "legendgroup": group,
+        "showlegend": False,
+        "line": {"color": colour, "width": 0},
+        "hoverinfo": "skip",
+    }
+    low, high = ({**common, "y": [curve[end][k] for k in order]} for end in ends)
+    return [low, {**high, "fill": "tonexty", "fillcolor": _pale(colour)}]
+
+
+def _pale(colour: str) -> str:
+    """A colour `#rrggbb` that lets what is behind it through."""
+    red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, 0.2)"
 
 
 def _branch(values: Sequence[float | None], stable: Sequence[float], wanted: bool) -> list[float | None]:

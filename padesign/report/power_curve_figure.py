@@ -29,11 +29,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Curve = Mapping[str, Sequence[float]]
-"""Columns `irradiance_kW_per_cm2`, `photons_per_s`, `S` and, if known, `stable` (1 or 0), along the trace."""
+"""Columns `irradiance_kW_per_cm2`, `photons_per_s`, `S` and, if known, `stable` (1 or 0), along the trace.
+
+`batch_low_photons_per_s` and `batch_high_photons_per_s`, if there, are a band that is drawn behind the curve.
+"""
 Marks = Mapping[str, float]
 """`threshold_kW_per_cm2`, `S_at_kW_per_cm2` with `S_exact`; what is missing or not finite is not drawn."""
 
 _IRRADIANCE, _PHOTONS, _SLOPE, _STABLE = "irradiance_kW_per_cm2", "photons_per_s", "S", "stable"
+_LOW, _HIGH = "batch_low_photons_per_s", "batch_high_photons_per_s"
 _STEEPEST_SHOWN = 60.0
 """Top of the slope panel for a curve with a fold, where S is infinite."""
 _POINTS_PER_STEP = 12
@@ -64,6 +68,7 @@ def power_curve_figure(
         below.set(xlabel="irradiance (kW/cm²)", ylabel="local slope S")
         below.axhline(1.0, color=GREY, linewidth=0.8, linestyle=(0, (1, 2)))
         for line in lines:
+            line.draw_band(above)
             line.draw_emission(above)
             line.draw_slope(below)
             line.draw_marks(above, below, alone=not several)
@@ -93,6 +98,10 @@ class _Line:
         self.log_power, self.log_photons = np.log(power[usable]), np.log(photons[usable])
         self.slope, self.stable = slope[usable], stable[usable]
         self.colour, self.label = colour, shown(label, 34)
+        self.band = None
+        if _LOW in curve and _HIGH in curve:
+            order = np.argsort(power[usable], kind="stable")
+            self.band = tuple(np.asarray(column, float)[usable][order] for column in (power, curve[_LOW], curve[_HIGH]))
         finite = {key: float(value) for key, value in marks.items() if math.isfinite(value)}
         self.threshold = finite.get("threshold_kW_per_cm2")
         self.steepest = finite.get("S_exact")
@@ -109,6 +118,12 @@ class _Line:
         found = [f"S = {number_text(self.steepest)}"] if self.steepest else []
         found += [f"threshold {number_text(self.threshold)} kW/cm²"] if self.threshold else []
         return ": ".join(part for part in (self.label, ", ".join(found)) if part)
+
+    def draw_band(self, axes: Axes) -> None:
+        """Where a batch lies, pale."""
+        if self.band is not None:
+            power, low, high = self.band
+            axes.fill_between(power, low, high, color=self.colour, alpha=0.2, linewidth=0.0, zorder=1)
 
     def draw_emission(self, axes: Axes) -> None:
         """A smooth line through the points, which also turns back at a fold."""
