@@ -9,7 +9,7 @@ from typing import Any
 from padesign.cli.console import clean, emit, number, table
 from padesign.config import RunFile
 from padesign.design.sensitivity import VALUE, Sensitivities, band
-from padesign.design.tolerance import LOW, Scatter
+from padesign.design.tolerance import Scatter
 from padesign.design.trial import Candidate
 from padesign.particle.layers import Particle
 from padesign.recipe.tables import quantity
@@ -77,7 +77,8 @@ def scatter_of(run: RunFile, particle: Particle, layers: Sequence[str]) -> Scatt
 
 def batch_note(run: RunFile, candidate: Candidate, particle: Particle) -> list[str]:
     """What the band around a curve is; nothing where it has none."""
-    return [scatter_of(run, particle, ()).note] if LOW in candidate.curve else []
+    note = scatter_of(run, particle, ()).note(candidate.curve)
+    return [note] if note else []
 
 
 _TOLERANCES = (

@@ -14,6 +14,7 @@ from padesign.kinetics.particle_network import Geometry
 Columns = Mapping[str, Sequence[float]]
 """A power curve as `padesign.design.problem.curve_columns` gives it."""
 LOW, HIGH = "batch_low_photons_per_s", "batch_high_photons_per_s"
+LOW_S, HIGH_S = "batch_low_S", "batch_high_S"
 SHARE = 0.68
 """Of the particles of a batch that lie in the band, as many below as above it: one standard deviation."""
 
@@ -31,12 +32,16 @@ class Scatter:
     particles: int
     seed: int = 1
 
-    @property
-    def note(self) -> str:
-        """What the band is, for people."""
+    def note(self, curve: Columns) -> str:
+        """What the band around a curve is, for people; nothing for a curve without one."""
+        if LOW not in curve:
+            return ""
+        widest = int(np.argmax(np.log(curve[HIGH]) - np.log(curve[LOW])))
+        low, high, at = (curve[key][widest] for key in (LOW, HIGH, "irradiance_kW_per_cm2"))
         return (
             f"The band around the curve holds the middle {100 * SHARE:.0f} % of {self.particles} simulated particles, "
-            f"whose sizes and shares scatter by {self.words}."
+            f"whose sizes and shares scatter by {self.words}. It is widest at {at:.3g} kW/cm^2: {low:.2g} to "
+            f"{high:.2g} photons/s."
         )
 
     def made(self, target: Geometry) -> Iterator[Geometry]:
@@ -48,21 +53,23 @@ class Scatter:
 
 
 def with_band(curve: Columns, batch: Sequence[Columns], particles: int) -> dict[str, Sequence[float]]:
-    """The curve with `LOW` and `HIGH` at its own powers, from the curves of a batch on an upward sweep.
+    """The curve with `LOW`, `HIGH`, `LOW_S` and `HIGH_S` at its own powers, from a batch's curves on an upward sweep.
 
     Unchanged where fewer than half of the `particles` have a curve: what is left would be a choice.
     """
     if not curve or 2 * len(batch) < particles:
         return dict(curve)
     at = np.log(curve["irradiance_kW_per_cm2"])
-    seen = np.array([np.interp(at, *_upward(one)) for one in batch])
-    low, high = np.exp(np.quantile(seen, (0.5 * (1.0 - SHARE), 0.5 * (1.0 + SHARE)), axis=0))
-    return {**curve, LOW: low.tolist(), HIGH: high.tolist()}
+    seen = np.array([_on_sweep(one, at) for one in batch])
+    low, high = np.quantile(seen, (0.5 * (1.0 - SHARE), 0.5 * (1.0 + SHARE)), axis=0)
+    photons = {LOW: np.exp(low[0]).tolist(), HIGH: np.exp(high[0]).tolist()}
+    return {**curve, **photons, LOW_S: low[1].tolist(), HIGH_S: high[1].tolist()}
 
 
-def _upward(curve: Columns) -> tuple[np.ndarray, np.ndarray]:
-    """ln of irradiance and of photons per second at the points that a slow upward sweep visits."""
+def _on_sweep(curve: Columns, log_power: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """ln of photons per second, and S, at some powers of a slow upward sweep."""
     power, photons = np.log(curve["irradiance_kW_per_cm2"]), np.log(np.maximum(curve["photons_per_s"], 1e-300))
     further = power > np.concatenate([[-np.inf], np.maximum.accumulate(power)[:-1]])
     kept = further & (np.asarray(curve["stable"]) > 0.5)
-    return power[kept], photons[kept]
+    of_photons, of_slope = (np.interp(log_power, power[kept], y[kept]) for y in (photons, np.asarray(curve["S"])))
+    return of_photons, of_slope

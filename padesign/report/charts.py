@@ -33,7 +33,7 @@ def power_chart(curves: Mapping[str, Curve], marks: Mapping[str, Mapping[str, fl
         power, stable = list(curve["irradiance_kW_per_cm2"]), list(curve["stable"])
         slopes = [s if 0.0 <= s <= _STEEPEST_SHOWN else None for s in curve["S"]]
         top = max([top, *(s for s in slopes if s is not None)])
-        data += _batch_band(curve, colour, name, label)
+        data += _batch_bands(curve, colour, name, label)
         for axis, values in (("y", list(curve["photons_per_s"])), ("y2", slopes)):
             for wanted, dash in ((True, "solid"), (False, "dash")):
                 shown = _branch(values, stable, wanted)
@@ -83,24 +83,31 @@ def power_chart(curves: Mapping[str, Curve], marks: Mapping[str, Mapping[str, fl
     return {"data": data, "layout": layout}
 
 
-def _batch_band(curve: Curve, colour: str, name: str, group: str) -> list[Chart]:
-    """The band of a batch behind a curve, if it has one."""
-    ends = ("batch_low_photons_per_s", "batch_high_photons_per_s")
-    if not all(end in curve for end in ends):
-        return []
-    order = sorted(range(len(curve["irradiance_kW_per_cm2"])), key=lambda k: curve["irradiance_kW_per_cm2"][k])
-    common = {
-        "type": "scatter",
-        "mode": "lines",
-        "x": [curve["irradiance_kW_per_cm2"][k] for k in order],
-        "name": f"{name}: batch",
-        "legendgroup": group,
-        "showlegend": False,
-        "line": {"color": colour, "width": 0},
-        "hoverinfo": "skip",
-    }
-    low, high = ({**common, "y": [curve[end][k] for k in order]} for end in ends)
-    return [low, {**high, "fill": "tonexty", "fillcolor": _pale(colour)}]
+def _batch_bands(curve: Curve, colour: str, name: str, group: str) -> list[Chart]:
+    """Where a batch lies, behind emission and slope; nothing for a curve that does not say."""
+    found = []
+    power = list(curve["irradiance_kW_per_cm2"])
+    swept = [k for k, x in enumerate(power) if x > max(power[:k], default=0.0)]
+    for axis, number in (("y", "photons_per_s"), ("y2", "S")):
+        ends = [curve.get(f"batch_{side}_{number}") for side in ("low", "high")]
+        for end, fill in zip(ends, ({}, {"fill": "tonexty", "fillcolor": _pale(colour)}), strict=True):
+            if end is not None:
+                found.append(
+                    {
+                        "type": "scatter",
+                        "mode": "lines",
+                        "x": [power[k] for k in swept],
+                        "y": [end[k] for k in swept],
+                        "yaxis": axis,
+                        "name": f"{name}: batch",
+                        "legendgroup": group,
+                        "showlegend": False,
+                        "line": {"color": colour, "width": 0},
+                        "hoverinfo": "skip",
+                        **fill,
+                    }
+                )
+    return found
 
 
 def _pale(colour: str) -> str:

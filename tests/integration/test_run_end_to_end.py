@@ -100,7 +100,7 @@ def test_a_run_leaves_everything_a_chemist_needs_and_can_be_extended(here: Path)
     assert any("line_fwhm" in text for text in recipe["performance"]["assumptions"])
     report = (folder / "report.md").read_text()
     assert "Tm.line_fwhm_cm1" in report and f"](recipes/{recipes[1].name})" in report
-    drawn = list(csv.DictReader((folder / "figures" / "power_curves.csv").open()))
+    drawn = list(csv.DictReader((folder / "figures" / "power_curves.csv").read_text().splitlines()))
     bands = [(float(row[LOW]), float(row["photons_per_s"]), float(row[HIGH])) for row in drawn if row[LOW]]
     assert all(low < high for low, _, high in bands)
     assert sum(low < target < high for low, target, high in bands) > 0.9 * len(bands) > 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from padesign.design.tolerance import HIGH, LOW, Scatter, with_band
+from padesign.design.tolerance import HIGH, LOW, LOW_S, Scatter, with_band
 from padesign.report.charts import power_chart
 from tests.systems.particles import geometry
 
@@ -34,12 +34,22 @@ def test_the_band_is_the_quantiles_of_the_batch_at_every_power() -> None:
     assert with_band(curve(10.0), batch[:2], len(batch)) == curve(10.0)  # most of the batch has no curve
 
 
+def test_the_band_of_different_thresholds_is_widest_where_the_particles_jump_and_says_so() -> None:
+    batch = [curve(at) for at in (9.0, 9.5, 10.0, 10.5, 11.0)]
+    found, scatter = with_band(curve(10.0), batch, 5), Scatter((0.1,), 0.1, "typed", 5)
+    width = np.log(np.array(found[HIGH]) / np.array(found[LOW]))
+    assert 9.0 <= POWERS[int(np.argmax(width))] <= 11.2 and width.max() > 3.0 > 0.1 > width[0]
+    assert "typed. It is widest at 10 kW/cm^2" in scatter.note(found)
+    assert scatter.note(curve(10.0)) == ""
+
+
 def test_a_batch_without_scatter_has_no_width_on_the_upward_sweep_of_a_folded_curve() -> None:
     folded = curve(10.0, folded=True)
     found = with_band(folded, [folded] * 5, 5)
     stable = np.asarray(folded["stable"]) > 0.5
     assert np.asarray(found[LOW])[stable] == pytest.approx(np.asarray(folded["photons_per_s"])[stable])
     assert found[LOW] == pytest.approx(found[HIGH])
+    assert np.asarray(found[LOW_S])[stable] == pytest.approx(3.0)
 
 
 def test_particles_scatter_by_the_stated_shares_around_the_target() -> None:
@@ -61,6 +71,6 @@ def test_a_chart_fills_the_band_between_its_ends() -> None:
     batch = [{**curve(10.0), "photons_per_s": (POWERS**3 * np.exp(error)).tolist()} for error in ERRORS]
     banded = with_band(curve(10.0), batch, len(batch))
     with_it, without = (power_chart({"one": c}, {})["data"] for c in (banded, curve(10.0)))
-    assert len(with_it) == len(without) + 2
+    assert len(with_it) == len(without) + 4
     low, high = with_it[:2]
     assert (low["y"], high["y"], high["fill"]) == (banded[LOW], banded[HIGH], "tonexty")
