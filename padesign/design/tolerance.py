@@ -40,8 +40,8 @@ class Scatter:
         low, high, at = (curve[key][widest] for key in (LOW, HIGH, "irradiance_kW_per_cm2"))
         return (
             f"The band around the curve holds the middle {100 * SHARE:.0f} % of {self.particles} simulated particles, "
-            f"whose sizes and shares scatter by {self.words}. It is widest at {at:.3g} kW/cm^2: {low:.2g} to "
-            f"{high:.2g} photons/s."
+            f"whose sizes and shares scatter by {self.words}. It is widest at {at:.3g} kW/cm^2: {low:.3g} to "
+            f"{high:.3g} photons/s."
         )
 
     def made(self, target: Geometry) -> Iterator[Geometry]:

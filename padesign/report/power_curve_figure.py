@@ -84,7 +84,10 @@ def power_curve_figure(
             above.set_title(shown(title, 64), loc="left")
 
     return write_figure(
-        path, draw, (COLUMN_inch, 4.1 + 0.2 * len(lines)), _table(curves) if several else table_of(curves[""])
+        path,
+        draw,
+        (COLUMN_inch, 4.1 + 0.2 * sum(1 + line.legend.count("\n") for line in lines)),
+        _table(curves) if several else table_of(curves[""]),
     )
 
 
@@ -121,7 +124,7 @@ class _Line:
     def legend(self) -> str:
         found = [f"S = {number_text(self.steepest)}"] if self.steepest else []
         found += [f"threshold {number_text(self.threshold)} kW/cm²"] if self.threshold else []
-        return ": ".join(part for part in (self.label, ", ".join(found)) if part)
+        return "\n".join(part for part in (self.label, ", ".join(found)) if part)
 
     def draw_bands(self, *panels: Axes) -> None:
         """Where a batch lies, pale."""
