@@ -135,7 +135,7 @@ def _simulated(
 def _simulated_rise(run: Any, design: Path, data: Measurement) -> tuple[Simulated, dict[str, float]]:
     import jax.numpy as jnp
 
-    from padesign.cli.fixed import solve_fixed
+    from padesign.cli.fixed import demand_one_temperature, solve_fixed
     from padesign.design.characterise import state_at
     from padesign.design.dynamics import switch_on
     from padesign.observables.relaxation import relaxation_time_s
@@ -148,6 +148,7 @@ def _simulated_rise(run: Any, design: Path, data: Measurement) -> tuple[Simulate
     if not low <= power <= high:
         what = f"was measured at {power:g} kW/cm^2, outside the design's window of {low:g} to {high:g}"
         raise InputError(what, cure=f"widen `irradiance_window_kW_per_cm2` in {design}", file=data.file)
+    demand_one_temperature(run)
     solution, bands = solve_fixed(run)
     log_power = jnp.log(1e3 * power)
     wait = 10.0 * relaxation_time_s(solution.light.network, state_at(solution, log_power), log_power)

@@ -7,7 +7,7 @@ import dataclasses
 import io
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,13 @@ from padesign.cli.console import finite
 from padesign.cli.definitions import hosts_of, set_line, set_record, sets_of
 from padesign.cli.designs import Row, distinct_best, particle_of, record
 from padesign.cli.page import report_page
-from padesign.cli.predict import make_recipe, objective_prediction
+from padesign.cli.predict import banded, make_recipe, objective_prediction
 from padesign.config import RunFile
 from padesign.config.build import build_reference
 from padesign.config.schema import Reference
 from padesign.design.fixed import fixed_geometry
 from padesign.design.problem import Problem
-from padesign.design.trial import Candidate
+from padesign.design.trial import Candidate, Option
 from padesign.errors import InputError
 from padesign.particle.layers import Particle
 from padesign.report.html import picture
@@ -53,7 +53,7 @@ class Report:
             for k, r in enumerate(best, start=1)
         ]
         if designs:
-            self._say("computing what the best designs depend on")
+            self._say("computing what the best designs depend on, and how far apart a batch of them lies")
         designs = [
             dataclasses.replace(row, sensitivities=self._problem.sensitivities(r.choice, row.particle))
             for row, r in zip(designs, best, strict=True)
@@ -63,6 +63,7 @@ class Report:
             self._write_history(result)
             self._write_summary(result)
             return self._files
+        designs = [self._with_band(row, r.choice) for row, r in zip(designs, best, strict=True)]
         if self._run.compare_with:
             self._say("computing the reference particles in the same model")
         at_nm = float(best[0].candidate.design["wavelength_nm"])
@@ -81,6 +82,10 @@ class Report:
         text = campaign_page(self._run, result, self.rows, objective, sets, self._folder, pictures, recipes)
         self._add(self._folder.path / "report.html", text)
         return self._files
+
+    def _with_band(self, row: Row, choice: Mapping[str, Option]) -> Row:
+        """The row with the band of a batch around its curve, as far as the run file asks for it."""
+        return dataclasses.replace(row, candidate=banded(self._run, self._problem, row.candidate, row.particle, choice))
 
     def _judged(self, reference: Reference, wavelength_nm: float) -> Row:
         """A published particle, judged by the same model and objective as the designs."""

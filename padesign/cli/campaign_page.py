@@ -13,7 +13,7 @@ from typing import Any
 from padesign import __version__
 from padesign.cli.console import number, typed, unit_suffix
 from padesign.cli.definitions import PLANE_WAVE, assumptions, calibration_note, numbers_of
-from padesign.cli.designs import Row, columns, layers_text, particle_of
+from padesign.cli.designs import Row, batch_note, columns, layers_text, particle_of
 from padesign.cli.page import FILES, MEANING, front_text, row_range_notes, sensitivity_table
 from padesign.config import RunFile
 from padesign.design.objective import AbstractObjective
@@ -58,6 +58,7 @@ def campaign_page(
         "sensitivities": [
             {"label": row.label, **table} for row in rows if (table := sensitivity_table(row, result.objective))
         ],
+        "batch": " ".join(dict.fromkeys(text for row in rows for text in batch_note(run, row.candidate, row.particle))),
         "comparison": {"header": header, "rows": cells, "text": [0, len(header) - 1]},
         "published": [f"{row.label}: {row.published['source']}" for row in rows if row.published],
         "meaning": MEANING,

@@ -120,7 +120,9 @@ def spectrum(run: RunFile, solution: Solution, state: Any) -> np.ndarray:
     space = build_space(run)
     values = set_values(space, dict(run.parameter_sets))[0]
     ions = [ion for ion in space.ions if ion not in INERT_IONS]
-    return np.asarray(spectrum_per_nm(solution.light, state, values, ions, run.temperature_K, SPECTRUM_nm))
+    heated = solution.light.heated
+    temperature_K = run.temperature_K + (0.0 if heated is None else float(heated.rise_K(state)))
+    return np.asarray(spectrum_per_nm(solution.light, state, values, ions, temperature_K, SPECTRUM_nm))
 
 
 def colour_path(solution: Solution) -> list[tuple[float, float, float]]:
@@ -241,7 +243,8 @@ def _amplification(seen: Readings, saturated: float) -> Section:
 
 def _time(run: RunFile, found: Characterisation, seen: Readings, solution: Solution, band: Band) -> Section:
     steepest = seen.steepest
-    slow = relaxation_time_s(solution.light.network, steepest.log_populations, steepest.log_irradiance)
+    light, state = solution.light.at(steepest.log_populations)
+    slow = relaxation_time_s(light.network, state, steepest.log_irradiance)
     lines_ = [
         Line(
             "relaxation_ms_at_steepest",
@@ -265,7 +268,8 @@ def _risen(solution: Solution, band: Band, irradiance_W_per_cm2: float) -> Rise:
     """The band switched on at one irradiance and followed until it is steady."""
     say("integrating the rise")
     log_power = jnp.log(irradiance_W_per_cm2)
-    slow = relaxation_time_s(solution.light.network, state_at(solution, log_power), log_power)
+    light, state = solution.light.at(state_at(solution, log_power))
+    slow = relaxation_time_s(light.network, state, log_power)
     return switch_on(solution, (band,), irradiance_W_per_cm2, _LIFETIMES * (slow if math.isfinite(slow) else 1.0))
 
 

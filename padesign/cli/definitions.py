@@ -26,6 +26,10 @@ PHOTONS_PER_ION = (
     "spontaneous photons per second of the band per ion of its kind (a hand-written network is one cell of one ion "
     "each), at the stated irradiance"
 )
+WARMTH = (
+    "temperature of the particle above that of its surroundings: thermal resistance times the light that it absorbs "
+    "and does not emit; the threshold supposes the particle as warm as at the lowest power"
+)
 DIAMETER = "outer diameter of the particle"
 PLANE_WAVE = "all numbers hold for one uniform irradiance, not averaged over the profile of a beam"
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from padesign.cli.console import clean, emit, number, table
 from padesign.config import RunFile
 from padesign.design.sensitivity import VALUE, Sensitivities, band
+from padesign.design.tolerance import Scatter
 from padesign.design.trial import Candidate
 from padesign.particle.layers import Particle
 from padesign.recipe.tables import quantity
@@ -51,6 +52,40 @@ def usual_errors(particle: Particle) -> dict[str, float]:
             found[f"{layer.name} thickness"] = min(shell_nm / layer.thickness_nm, 1.0)
         found |= {f"{layer.name} {ion}": share for ion in layer.dopants_mol_percent}
     return found
+
+
+def scatter_of(run: RunFile, particle: Particle, layers: Sequence[str]) -> Scatter:
+    """How a batch of this particle scatters: as the run file states, or as is usual. `layers`: names in the space."""
+    stated = run.robust or run.characterise.batch
+    count = run.recipes.batch_particles
+    if stated is not None:
+        core, shell, dopant = (0.01 * x for x in (stated.core_percent, stated.shell_percent, stated.dopant_percent))
+        sizes = tuple(core if k == 0 else shell for k in range(len(layers)))
+        where = "robust" if run.robust is not None else "characterise.batch"
+        words = f"{100 * core:g} % of the core, {100 * shell:g} % of every shell, {100 * dopant:g} % of every share"
+        return Scatter(sizes, dopant, f"{words}, as stated in `{where}`", count)
+    errors = usual_errors(particle)
+    sizes = tuple(errors.get(f"{name} {'radius' if k == 0 else 'thickness'}", 0.0) for k, name in enumerate(layers))
+    core, shell, share = (quantity(key) for key in _TOLERANCES)
+    words = (
+        f"{core.set:g} % of the core, {shell.set:g} nm of every shell, {share.set:g} % of every share (assumption: "
+        f"typical practice; usual are {core.low:g} to {core.high:g} %, {shell.low:g} to {shell.high:g} nm and "
+        f"{share.low:g} to {share.high:g} %; {core.source})"
+    )
+    return Scatter(sizes, 0.01 * share.set, words, count)
+
+
+def batch_note(run: RunFile, candidate: Candidate, particle: Particle) -> list[str]:
+    """What the band around a curve is; nothing where it has none."""
+    note = scatter_of(run, particle, ()).note(candidate.curve)
+    return [note] if note else []
+
+
+_TOLERANCES = (
+    "core_diameter_tolerance_percent",
+    "shell_thickness_tolerance_nm",
+    "dopant_tolerance_percent_relative",
+)
 
 
 def near(a: Candidate, b: Candidate) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 from padesign.cli.console import clean, emit, emit_json, number, say, shown, table
 from padesign.cli.definitions import calibration_note, set_line, sets_of
 from padesign.cli.evaluate import own_hosts
-from padesign.cli.fixed import demand_fixed, solved_or_said
+from padesign.cli.fixed import demand_fixed, demand_one_temperature, solved_or_said
 from padesign.cli.guard import NOTHING_FOUND, placed
 from padesign.config import RunFile, load_run_file
 from padesign.config.build import build_design
@@ -96,6 +96,7 @@ def dynamics(file: Path, overrides: Sequence[str], as_json: bool, out: Path | No
         cure = f"add for instance `dynamics: {{kind: switch_on}}`; the others are {others}"
         raise InputError("has no `dynamics`", cure=cure, file=loaded.file)
     with placed(loaded):
+        demand_one_temperature(run)
         solved = solved_or_said(run)
         if solved is None:
             return NOTHING_FOUND

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from padesign.cli import definitions
-from padesign.cli.caveats import inert_line, level_lines, near_surface
+from padesign.cli.caveats import idle_lines, inert_line, level_lines, near_surface
 from padesign.cli.console import clean, emit, emit_json, number, say, shown, table
 from padesign.cli.definitions import calibration_note, hosts_of, range_notes, set_line, sets_of
 from padesign.cli.designs import layers_text
@@ -17,7 +17,7 @@ from padesign.cli.guard import NOTHING_FOUND, placed
 from padesign.config import LoadedRun, RunFile, load_run_file
 from padesign.config.build import build_design, build_particle, build_space
 from padesign.config.schema import Reported
-from padesign.design.evaluate import Evaluation, evaluate_solution, threshold_kW_per_cm2
+from padesign.design.evaluate import Evaluation, Warmth, evaluate_solution, threshold_kW_per_cm2
 from padesign.design.problem import CONVERGED_WITHIN
 from padesign.errors import InputError
 from padesign.kinetics.acceptors import ACCEPTOR
@@ -86,7 +86,30 @@ def used_definitions(run: RunFile) -> dict[str, str]:
         "threshold_kW_per_cm2": definitions.THRESHOLD,
         "photons_per_s": definitions.PHOTONS_PER_ION if run.network is not None else definitions.PHOTONS,
         "irradiance": definitions.PLANE_WAVE,
+        **({"temperature_rise": definitions.WARMTH} if _warms(run) else {}),
     }
+
+
+def _warms(run: RunFile) -> bool:
+    return run.particle is not None and run.particle.surroundings.thermal_resistance_K_per_W is not None
+
+
+def warmth_lines(warmth: Warmth | None) -> list[str]:
+    """What self-heating does, and what it makes uncertain."""
+    if warmth is None:
+        return []
+    at_threshold = warmth.rise_at_threshold_K
+    first = "" if at_threshold is None else f"{number(at_threshold, 3)} K at the threshold, "
+    lines = [
+        f"self-heating: {first}{number(warmth.rise_at_top_K, 3)} K at {number(warmth.top_kW_per_cm2, 4)} kW/cm² "
+        f"({number(warmth.heat_at_top_W, 3)} W of heat)"
+    ]
+    if warmth.hottest_K > warmth.rates_known_to_K:
+        lines.append(
+            f"the particle reaches {warmth.hottest_K:.0f} K inside the power window, but its rates are those of "
+            f"{warmth.rates_known_to_K:.0f} K from there on: trust the curve up to that temperature only"
+        )
+    return lines
 
 
 def _record(run: RunFile, result: Evaluation, sets: Sequence[ParameterSet]) -> dict[str, Any]:
@@ -102,6 +125,7 @@ def _record(run: RunFile, result: Evaluation, sets: Sequence[ParameterSet]) -> d
         "bands": plain["bands"],
         "wavelength_nm": run.excitation.wavelength_nm,
         "temperature_K": run.temperature_K,
+        "self_heating": plain["warmth"],
         "particle": particle,
         "notes": list(result.notes),
         "reported": None if run.reported is None else run.reported.model_dump(),
@@ -132,11 +156,11 @@ def _print(run: RunFile, result: Evaluation, sets: Sequence[ParameterSet]) -> No
         emit(f"S of {', '.join(edges)} is largest at an end of the power window: widen the window to see the maximum")
     if run.network is None:
         model = particle_model(build_design(run).signature)
-        for text in [*level_lines(run, model), *inert_line(build_space(run))]:
+        for text in [*idle_lines(run), *level_lines(run, model), *inert_line(build_space(run))]:
             emit(text)
     if run.excitation.also:
         emit("other beams stay on: the threshold supposes each ion as they alone hold it, without transfer")
-    for text in result.notes:
+    for text in [*warmth_lines(result.warmth), *result.notes]:
         emit(text)
     if result.bistable:
         emit("bistable: the curve jumps, so exact S is infinite; S_window says what a sweep sees")

@@ -29,6 +29,16 @@ def demand_fixed(loaded: LoadedRun, varied: Iterable[str] = ()) -> None:
     )
 
 
+def demand_one_temperature(run: RunFile) -> None:
+    """Raise `InputError` for a particle that light warms, where only the populations are followed in time."""
+    if run.particle is not None and run.particle.surroundings.thermal_resistance_K_per_W is not None:
+        raise InputError(
+            "a particle that light warms cannot be followed in time: only its steady states are known",
+            cure="leave `thermal_resistance_K_per_W` out, and give the warm particle's `temperature_K`",
+            path=("particle", "surroundings", "thermal_resistance_K_per_W"),
+        )
+
+
 def named(run: RunFile, path: str) -> str:
     """A dotted path with layers by name instead of position."""
     parts = path.split(".")

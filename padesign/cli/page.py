@@ -8,7 +8,7 @@ from typing import Any
 from padesign import __version__
 from padesign.cli.console import number
 from padesign.cli.definitions import PLANE_WAVE, assumptions, calibration_note, label_of, range_notes
-from padesign.cli.designs import Row, columns, usual_errors
+from padesign.cli.designs import Row, batch_note, columns, usual_errors
 from padesign.config import RunFile
 from padesign.design.objective import AbstractObjective
 from padesign.design.sensitivity import VALUE
@@ -75,7 +75,11 @@ def report_page(
     order = ("figures/power", "figures/design", "figures/reference", "figures/history")
     pictures = [name for start in order for name in files if name.startswith(start) and name.endswith(".png")]
     parts += [f"![{name}]({name})" for name in pictures]
-    recipes = [name for name in files if name.startswith("recipes/") and name.endswith(".md")]
+    bands = dict.fromkeys(text for row in rows for text in batch_note(run, row.candidate, row.particle))
+    parts += [line for text in bands for line in ("", _safe(text))]
+    notes = [f"* {_safe(row.label)}: {_safe(note)}" for row in rows for note in row.candidate.notes]
+    parts += ["", "## Notes", "", *notes] if notes else []
+    recipes = [name for name in files if name.startswith("recipes/") and name.endswith(".html")]
     if recipes:
         parts += ["", "## Recipes", "", *(f"* [{name}]({name})" for name in recipes)]
     if rows and rows[0].particle.layers:

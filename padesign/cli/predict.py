@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from padesign.cli.definitions import PLANE_WAVE, assumptions, numbers_of, range_notes, sets_of
+from padesign.cli.designs import batch_note, scatter_of
 from padesign.cli.recipe_page import recipe_page
 from padesign.config import RunFile
 from padesign.design.objective import AbstractObjective
-from padesign.design.trial import Candidate
+from padesign.design.problem import Problem
+from padesign.design.tolerance import with_band
+from padesign.design.trial import Candidate, Option
 from padesign.parameters import load_host
 from padesign.particle.layers import Particle
 from padesign.recipe import Batch, Lattice, Prediction, build_recipe, write_recipe
@@ -30,7 +34,8 @@ def prediction(
     sets = sets_of(run, [layer.host for layer in particle.layers])
     wavelength_nm, temperature_K = float(candidate.design["wavelength_nm"]), float(candidate.design["temperature_K"])
     beams = [wavelength_nm, *(beam.wavelength_nm for beam in run.excitation.also)]
-    notes = [*candidate.notes, *range_notes(sets, particle, temperature_K, beams), PLANE_WAVE]
+    notes = [*candidate.notes, *batch_note(run, candidate, particle)]
+    notes += [*range_notes(sets, particle, temperature_K, beams), PLANE_WAVE]
     if blind_to:
         notes.append(f"The objective is blind to: {blind_to}.")
     return Prediction(
@@ -55,6 +60,17 @@ def objective_prediction(
     return prediction(
         run, particle, candidate, objective.name, objective.unit, objective.definition, objective.blind_to
     )
+
+
+def banded(
+    run: RunFile, problem: Problem, candidate: Candidate, particle: Particle, choice: Mapping[str, Option]
+) -> Candidate:
+    """The candidate with the band of a batch around its curve, as far as the run file asks for it."""
+    if not candidate.curve or run.recipes.batch_particles == 0:
+        return candidate
+    scatter = scatter_of(run, particle, [layer.name for layer in problem.space.layers])
+    curve = with_band(candidate.curve, problem.batch_curves(choice, particle, scatter), scatter.particles)
+    return dataclasses.replace(candidate, curve=curve)
 
 
 def make_recipe(

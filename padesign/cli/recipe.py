@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from padesign.cli import definitions
 from padesign.cli.campaign import read_run
 from padesign.cli.console import emit, say, shown
-from padesign.cli.designs import distinct_best, particle_of
+from padesign.cli.designs import distinct_best, particle_of, scatter_of
 from padesign.cli.evaluate import simulate
 from padesign.cli.guard import NOTHING_FOUND, placed
-from padesign.cli.predict import make_recipe, objective_prediction, prediction
+from padesign.cli.predict import banded, make_recipe, objective_prediction, prediction
 from padesign.config import load_run_file
-from padesign.config.build import build_objective, build_particle, wants_more
+from padesign.config.build import (
+    build_design,
+    build_objective,
+    build_particle,
+    build_problem,
+    build_space,
+    wants_more,
+)
+from padesign.design.evaluate import batch_curves
+from padesign.design.tolerance import with_band
 from padesign.design.trial import Candidate
 from padesign.errors import InputError
 from padesign.search import RunFolder, TrialRecord, rank
@@ -50,15 +59,17 @@ def _of_run(folder: RunFolder, trial: int | None, out: Path | None) -> int:
     if not chosen:
         say("no feasible design yet; --trial N writes the recipe of any trial")
         return NOTHING_FOUND
+    problem = build_problem(run)
     for stem, one in chosen:
         particle = particle_of(one.candidate)
         if not one.candidate.feasible:
             broken = ", ".join(name for name, by in one.candidate.violations.items() if by > 0.0)
             reason = f"breaks {broken}" if one.candidate.outcome == "ok" else one.candidate.outcome
             say(f"trial {one.number} does not meet the requirements: {reason}")
-        claim = objective_prediction(run, particle, one.candidate, objective)
+        candidate = banded(run, problem, one.candidate, particle, one.choice)
+        claim = objective_prediction(run, particle, candidate, objective)
         target = out if out is not None else folder.recipes
-        _told(make_recipe(run, particle, claim, one.candidate.curve, target, stem))
+        _told(make_recipe(run, particle, claim, candidate.curve, target, stem))
     return 0
 
 
@@ -84,10 +95,14 @@ def _of_file(file: Path, overrides: Sequence[str], out: Path) -> int:
             }
         if result.threshold_kW_per_cm2 is not None:
             metrics["threshold_kW_per_cm2"] = result.threshold_kW_per_cm2
+        curve: Mapping[str, Sequence[float]] = result.curves[result.bands[0].transition] if result.bands else {}
+        if curve and run.recipes.batch_particles:
+            scatter = scatter_of(run, particle, [layer.name for layer in build_space(run).layers])
+            batch = batch_curves(build_design(run), result.bands[0].transition, scatter)
+            curve = with_band(curve, batch, scatter.particles)
         design = {"wavelength_nm": run.excitation.wavelength_nm, "temperature_K": run.temperature_K}
-        candidate = Candidate(result.outcome, value, math.inf, {}, design, metrics, notes=notes)
+        candidate = Candidate(result.outcome, value, math.inf, {}, design, metrics, curve=dict(curve), notes=notes)
         claim = prediction(run, particle, candidate, label, "1", definitions.S_WINDOW)
-        curve = result.curves[result.bands[0].transition] if result.bands else {}
         _told(make_recipe(run, particle, claim, curve, out, run.name))
     return 0
 

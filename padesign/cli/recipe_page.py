@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from padesign.design.tolerance import LOW
 from padesign.particle.layers import Particle
 from padesign.recipe import Recipe, numbers
 from padesign.report.figures import particle_figure, power_curve_figure
@@ -25,7 +26,9 @@ def recipe_page(name: str, recipe: Recipe, particle: Particle, curve: Mapping[st
         cross_section = picture(particle_figure(particle, Path(folder) / "particle").svg)
         drawn = ""
         if curve:
-            drawn = picture(power_curve_figure(curve, marks, "predicted", Path(folder) / "curve").svg)
+            title = "predicted, and most of a batch (pale)" if LOW in curve else "predicted"
+            seen = _measurable(curve, marks.get("S_at_kW_per_cm2", 0.0))
+            drawn = picture(power_curve_figure(seen, marks, title, Path(folder) / "curve").svg)
     context = {
         "name": name,
         "recipe": recipe,
@@ -35,3 +38,10 @@ def recipe_page(name: str, recipe: Recipe, particle: Particle, curve: Mapping[st
         "statements": sorted({(s.code, s.text) for h in recipe.hazards for s in h.ghs}),
     }
     return render("recipe.html", context)
+
+
+def _measurable(curve: Mapping[str, Sequence[float]], steepest_kW_per_cm2: float) -> dict[str, list[float]]:
+    """The curve from a decade below its steepest point on: what lies lower is too dark to be seen."""
+    powers = curve["irradiance_kW_per_cm2"]
+    kept = [k for k, power in enumerate(powers) if power >= 0.1 * steepest_kW_per_cm2]
+    return {name: [column[k] for k in kept] for name, column in curve.items()}

@@ -6,7 +6,14 @@ import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
-from padesign.cli.caveats import inert_line, level_lines
+from padesign.cli.caveats import (
+    idle_lines,
+    inert_line,
+    kept_level_lines,
+    layer_lines,
+    level_lines,
+    surroundings_lines,
+)
 from padesign.cli.console import clean, emit
 from padesign.cli.definitions import calibration_note, hosts_of, sets_of
 from padesign.cli.fixed import named
@@ -59,6 +66,9 @@ def _particle_lines(loaded: LoadedRun) -> list[tuple[str, str]]:
     free = free_variables(run)
     continuous = [variable for variable in free if variable.kind == "continuous"]
     lines = [("system", f"{len(space.layers)} layers, ions {', '.join(space.ions)}")]
+    lines += [("layers", text) for text in layer_lines(run)]
+    lines += [("levels", text) for text in [*kept_level_lines(models[-1]), *level_lines(run, models[-1])]]
+    lines += [("surroundings", text) for text in surroundings_lines(run)]
     if free:
         lines.append(("choices", _choices(space)))
         moving = ", ".join(
@@ -84,8 +94,7 @@ def _particle_lines(loaded: LoadedRun) -> list[tuple[str, str]]:
         programs = 4 + build_objective(run).guesses + (run.robust is not None) + len(run.compare_with)
     lines.append(("to compile", f"{programs} program{'s' * (programs > 1)}, once; kept on disk for later runs"))
     lines.append(("parameter sets", ", ".join(f"{one.name} (sha256 {one.digest[:12]})" for one in sets)))
-    lines += [("levels", text) for text in level_lines(run, models[-1])]
-    lines += [("mind", text) for text in [*inert_line(space), *growth_warnings(space)]]
+    lines += [("mind", text) for text in [*idle_lines(run), *inert_line(space), *growth_warnings(space)]]
     note = calibration_note(sets)
     if note:
         lines.append(("", note))

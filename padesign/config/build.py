@@ -108,6 +108,7 @@ def build_scene(run: schema.RunFile) -> Scene:
         run.temperature_K,
         tuple((beam.wavelength_nm, beam.irradiance_kW_per_cm2) for beam in run.excitation.also),
         Surroundings() if spec is None else _surroundings(spec.surroundings),
+        None if spec is None else spec.surroundings.thermal_resistance_K_per_W,
         () if spec is None else spec.add_processes,
         () if spec is None else spec.replace_processes,
         run.solver.steady_state,

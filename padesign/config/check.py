@@ -128,6 +128,7 @@ def cross_problems(run: RunFile) -> list[Problem]:
     found += _objective_problems(run)
     found += _beam_problems(run)
     found += _parameter_set_problems(run)
+    found += _heating_problems(run)
     names = [reference.name for reference in run.compare_with]
     for i, name in enumerate(names):
         if name in names[:i]:
@@ -320,6 +321,14 @@ def _parameter_set_problems(run: RunFile) -> Iterable[Problem]:
         elif not name.endswith(".yaml") and name not in (known := known_parameter_sets()):
             cure = f"{suggest(name, known, 'sets')} (a set of your own is named by its file, ending in .yaml)"
             yield Problem(path, f'unknown parameter set "{name}"', cure)
+
+
+def _heating_problems(run: RunFile) -> Iterable[Problem]:
+    warms = run.particle is not None and run.particle.surroundings.thermal_resistance_K_per_W is not None
+    if warms and run.solver.steady_state != "continuation":
+        what = f'is "{run.solver.steady_state}", which keeps the temperature, but the particle has a thermal resistance'
+        cure = "write `continuation`, or remove `particle.surroundings.thermal_resistance_K_per_W`"
+        yield Problem(("solver", "steady_state"), what, cure)
 
 
 # ---------------------------------------------------------------------------------------------------------- free values

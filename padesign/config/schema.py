@@ -215,6 +215,9 @@ class Surroundings(Closed):
     ligand: Ligand | None = None
     """Ligand or solvent at the surface, whose vibrations take up energy; without it the parameter set's losses hold."""
     saturable_acceptors: Acceptors | None = None
+    thermal_resistance_K_per_W: Annotated[float, Quantity("K/W", 0.0, 1e15)] | None = None
+    """How much a watt of heat warms the particle above `temperature_K`; light then warms it, and its rates with it.
+    A sphere of radius r in a medium of conductivity k has 1/(4 pi k r): 3e6 K/W for 100 nm across in water."""
 
 
 class ParticleSpec(Closed):
@@ -712,6 +715,9 @@ class Recipes(Closed):
     """Part of the core batch that is there when the shell is grown."""
     shell_growth: Literal["one heating", "layer by layer"] = "one heating"
     """Each shell in one heating with its seeds, or by many small hot injections (best for three shells and more)."""
+    batch_particles: Annotated[int, Quantity(low=0, high=1000, whole=True)] = 32
+    """Particles with the errors of a synthesis that are simulated for the band around the curve of a best design; 0 for
+    no band. Errors are those of `robust`, or of `characterise.batch`, or what is usual."""
 
 
 class Tracking(Closed):

@@ -54,9 +54,9 @@ def batch_of(target: Geometry, spread: Spread) -> Batch:
     Nodes are even in the normal variable with weights exp(-z^2/2): for a Gaussian the trapezoidal rule converges faster
     than any power of the spacing, also where the emission rises steeply between nodes of another rule.
     """
-    sizes = np.where(np.arange(target.thickness_nm.size) == 0, spread.core, spread.shell) > 0.0
+    vary = np.where(np.arange(target.thickness_nm.size) == 0, spread.core, spread.shell) > 0.0
     shares = (np.asarray(target.fraction) > 0.0) & (spread.dopant > 0.0)
-    places = [("size", k) for k in np.flatnonzero(sizes)] + [("share", *at) for at in np.argwhere(shares)]
+    places = [("size", k) for k in np.flatnonzero(vary)] + [("share", *at) for at in np.argwhere(shares)]
     if 1 <= len(places) <= 2:
         errors, weight = _nodes(target, places, spread.samples)
         how = f"{weight.size} nodes of a quadrature over {len(places)} scattering number{'s'[: len(places) - 1]}"
@@ -65,8 +65,8 @@ def batch_of(target: Geometry, spread: Spread) -> Batch:
         layers, ions = target.fraction.shape
         errors = robust.draw(layers, ions, spread.samples, 0)
         weight, how = np.full(spread.samples, 1.0 / spread.samples), f"{spread.samples} particles, seed {spread.seed}"
-    numbers = spread.core, spread.shell, spread.dopant, spread.lognormal
-    made = jax.vmap(lambda own: scattered(target, own, *numbers))(errors)
+    sizes = jnp.full(target.thickness_nm.shape, spread.shell).at[0].set(spread.core)
+    made = jax.vmap(lambda own: scattered(target, own, sizes, spread.dopant, spread.lognormal))(errors)
     return Batch(made.thickness_nm, made.fraction, weight, how)
 
 

@@ -63,7 +63,7 @@ def readings(solution: Solution, band: Band, window_decades: float, above: float
 @program()
 def state_at(solution: Solution, log_irradiance: Scalar) -> LogPopulations:
     """The steady state at one power of the upward sweep."""
-    return solve_on_sweep(solution.light.network, solution.trace, log_irradiance).log_populations
+    return solve_on_sweep(solution.network, solution.trace, log_irradiance).log_populations
 
 
 @program(static_argnums=(1,))

@@ -13,14 +13,16 @@ import numpy as np
 from padesign.design.fixed import FixedDesign
 from padesign.design.problem import curve_columns, solved
 from padesign.design.scene import JUDGE_COARSENESS, Hosts, Scene, build_particle_network, check_hand_written
+from padesign.design.tolerance import Scatter
 from padesign.kinetics.light import Band, EmittingNetwork, visible_order
 from padesign.kinetics.particle_network import Conditions, Geometry, Signature
 from padesign.kinetics.text import TextNetwork
-from padesign.observables.nonlinearity import Steepest, WindowSlope, steepest, steepest_window
+from padesign.observables.nonlinearity import Steepest, WindowSlope, log_emission, steepest, steepest_window
 from padesign.observables.solution import (
     SCANNED_BEYOND_WINDOW,
     Solution,
     SteadyStateMethod,
+    first_state,
     solve,
     threshold_limits,
 )
@@ -51,6 +53,22 @@ class BandResult:
 
 
 @dataclass(frozen=True)
+class Warmth:
+    """How much warmer than its surroundings the particle is; None at a threshold that does not exist.
+
+    `at_top` is the upper end of the power window. `hottest_K` along the whole curve inside the window, unstable parts
+    included; above `rates_known_to_K` the rates are held.
+    """
+
+    rise_at_threshold_K: float | None
+    rise_at_top_K: float
+    heat_at_top_W: float
+    top_kW_per_cm2: float
+    hottest_K: float
+    rates_known_to_K: float
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """A simulated system. `outcome` is "ok" or says what failed; then the numbers are missing."""
 
@@ -64,6 +82,8 @@ class Evaluation:
     curves: dict[str, dict[str, list[float]]]
     largest_residual: float
     notes: tuple[str, ...] = ()
+    warmth: Warmth | None = None
+    """None without self-heating."""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -72,17 +92,20 @@ class Evaluation:
 @program(static_argnums=(1, 2))
 def _measure(
     solution: Solution, bands: tuple[Band, ...], window_decades: float
-) -> tuple[Steepest, WindowSlope, jax.Array, Threshold]:
+) -> tuple[Steepest, WindowSlope, jax.Array, Threshold, tuple[jax.Array, jax.Array] | None]:
     weights = jnp.stack([solution.light.weights(band) for band in bands])
 
     def one(w: jax.Array) -> tuple[Steepest, WindowSlope]:
-        network, trace = solution.light.network, solution.trace
+        network, trace = solution.network, solution.trace
         low, high = solution.log_irradiance_min, solution.log_irradiance_max
         return steepest(network, trace, w, low, high), steepest_window(network, trace, w, window_decades, low, high)
 
     exact, window = jax.lax.map(one, weights)
-    photons = jnp.exp(solution.log_photons_per_s(list(bands), solution.log_irradiance_max))
-    return exact, window, photons, solution.threshold(bands[0])
+    threshold = solution.threshold(bands[0])
+    powers = jnp.stack([threshold.log_irradiance, solution.log_irradiance_max])[0 if solution.light.heated else 1 :]
+    states = solution.states(powers)
+    photons = jnp.exp(jax.vmap(log_emission, in_axes=(0, None))(weights, states[-1]))
+    return exact, window, photons, threshold, solution.warmth(states, powers)
 
 
 def evaluate_solution(
@@ -97,7 +120,8 @@ def evaluate_solution(
     if outcome != "ok" or not bands:
         reason = outcome if outcome != "ok" else "the system has no radiative transition"
         return Evaluation(reason, None, 0.0, False, None, ions, (), {}, float("inf"))
-    exact, window, photons, threshold = jax.tree.map(np.asarray, _measure(solution, tuple(bands), window_decades))
+    measured = jax.tree.map(np.asarray, _measure(solution, tuple(bands), window_decades))
+    exact, window, photons, threshold, warmth = measured
     bistable = bool(trace.has_fold)
     top = float(f"{float(np.exp(solution.log_irradiance_max) / 1e3):.12g}")
     results = []
@@ -133,6 +157,26 @@ def evaluate_solution(
         {band.label: curve_columns(solution, band.label) for band in bands},
         float(np.max(np.asarray(trace.residual)[valid])),
         notes,
+        None if warmth is None else warmth_of(solution, warmth[0], warmth[1], exists, top),
+    )
+
+
+def warmth_of(
+    solution: Solution, rise_K: np.ndarray, heat_W: np.ndarray, threshold_exists: bool, top_kW_per_cm2: float
+) -> Warmth | None:
+    """From rise and heat at the threshold and at the upper end of the window; None without self-heating."""
+    heated, trace = solution.light.heated, solution.trace
+    if heated is None:
+        return None
+    inside = np.asarray(trace.valid & (trace.log_irradiance <= solution.log_irradiance_max))
+    hottest = np.max(np.asarray(trace.log_populations)[inside, -1])
+    return Warmth(
+        float(rise_K[0]) if threshold_exists else None,
+        float(rise_K[1]),
+        float(heat_W[1]),
+        top_kW_per_cm2,
+        float(heated.temperature_K * np.exp(hottest)),
+        float(heated.places_K[-1]),
     )
 
 
@@ -140,6 +184,13 @@ def solve_design(design: FixedDesign) -> Solution:
     """Solve a fixed design."""
     check_hand_written(design.signature, design.geometry, design.hosts, design.conditions, design.scene)
     return solved(*design)
+
+
+def batch_curves(design: FixedDesign, label: str, scatter: Scatter) -> list[dict[str, list[float]]]:
+    """Power curves of one band of the particles of a batch around a design; those without one are missing."""
+    signature, scene, target, hosts, conditions = design
+    solutions = (solved(signature, scene, made, hosts, conditions) for made in scatter.made(target))
+    return [curve_columns(one, label) for one in solutions if int(one.trace.outcome) == Outcome.COMPLETE]
 
 
 def threshold_kW_per_cm2(design: FixedDesign) -> float | None:
@@ -154,8 +205,8 @@ def _threshold(
 ) -> Threshold:
     light = build_particle_network(signature, geometry, hosts, conditions, scene)
     low, high = (jnp.log(1e3 * end) for end in scene.irradiance_window_kW_per_cm2)
-    nothing = jnp.ones(light.network.n_unknowns)
-    return find_threshold(light.network, nothing, *threshold_limits(low, high))
+    network = light.network if light.heated is None else light.at(first_state(light, low))[0].network
+    return find_threshold(network, jnp.ones(network.n_unknowns), *threshold_limits(low, high))
 
 
 @program(static_argnums=(2,))

@@ -32,6 +32,7 @@ from padesign.design.scene import (
 )
 from padesign.design.sensitivity import Sensitivities, logarithmic, slopes
 from padesign.design.space import Bounds, DesignSpace
+from padesign.design.tolerance import Scatter
 from padesign.design.transforms import Unconstrained, forward, start_point
 from padesign.design.trial import Candidate, OnStep, Option, Task
 from padesign.errors import InputError
@@ -304,7 +305,8 @@ class Problem:
         inner = Refinement(self, task, on_step)
         inner.run()
         found = self._best_on_grid(task, inner)
-        scale = _pump_scale(found)
+        # Scaling the pump of a particle that warms itself would scale its heat too.
+        scale = _pump_scale(found) if self.scene.thermal_resistance_K_per_W is None else None
         if scale is not None and inner.align(scale):
             again = self._best_on_grid(task, inner)
             found = again if self._better(again, found) else found
@@ -408,6 +410,17 @@ class Problem:
         layers, ions = len(self.space.layers), len(self.space.ions)
         return self.robust.draw(layers, ions, samples, stream, in_pairs=stream == _SEARCH)
 
+    def batch_curves(
+        self, choice: Mapping[str, Option], particle: Particle, scatter: Scatter
+    ) -> list[dict[str, list[float]]]:
+        """Power curves of the particles of a batch around a design; those without one are missing."""
+        found = []
+        for geometry in scatter.made(self.space.geometry(particle)):
+            _, solution = self._verdict(self.judge_signature, choice, geometry)
+            if int(solution.trace.outcome) == Outcome.COMPLETE:
+                found.append(self.curve(solution))
+        return found
+
     def sensitivities(self, choice: Mapping[str, Option], particle: Particle) -> Sensitivities:
         """Exact d ln(number) / d ln(knob) of what is reported of a design, for every size and share it has."""
         geometry = self.space.geometry(particle)
@@ -458,6 +471,7 @@ class Problem:
             "interface_mixing_nm": self.space.interface_mixing_nm,
             "beams": [{"wavelength_nm": nm, "irradiance_kW_per_cm2": power} for nm, power in self.scene.beams],
             "surroundings": dataclasses.asdict(self.scene.surroundings),
+            "thermal_resistance_K_per_W": self.scene.thermal_resistance_K_per_W,
             "processes_by_hand": [*self.scene.add_processes, *self.scene.replace_processes],
         }
 

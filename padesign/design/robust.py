@@ -91,7 +91,8 @@ class Robust:
 
     def made(self, target: Geometry, errors: Errors) -> Geometry:
         """The particle that is made instead of the target; `errors` of one particle."""
-        return scattered(target, errors, self.core, self.shell, self.dopant)
+        spread = jnp.full(target.thickness_nm.shape, self.shell).at[0].set(self.core)
+        return scattered(target, errors, spread, self.dopant)
 
     def loss(self, losses: Float[Array, " samples"], values: Float[Array, " samples"], maximise: bool) -> Scalar:
         """Statistic of the losses of a batch, smaller is better; a yield counts `values`, NaN where there is none."""
@@ -129,13 +130,12 @@ class Robust:
 
 
 def scattered(
-    target: Geometry, errors: Errors, core: float, shell: float, dopant: float, lognormal: bool = False
+    target: Geometry, errors: Errors, spread: Float[Array, " layers"], dopant: float, lognormal: bool = False
 ) -> Geometry:
-    """A particle with errors: sizes stay above 5 % of the target, no layer holds more than 100 mol%.
+    """A particle with errors of relative `spread`: sizes stay above 5 % of the target, shares sum to 1 at most.
 
     `lognormal`: sizes follow log-normal distributions of the same mean and relative standard deviation.
     """
-    spread = jnp.full(target.thickness_nm.shape, shell).at[0].set(core)
     sigma = jnp.sqrt(jnp.log1p(spread**2))
     factor = jnp.exp(sigma * errors.thickness - 0.5 * sigma**2) if lognormal else 1.0 + spread * errors.thickness
     sizes = target.thickness_nm * jnp.maximum(factor, _LEAST)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +12,11 @@ import jax.numpy as jnp
 
 from padesign.kinetics.light import EmittingNetwork
 from padesign.kinetics.mixed import check_processes, with_processes
-from padesign.kinetics.particle_network import Conditions, Geometry, Signature, particle_model
+from padesign.kinetics.particle_network import Conditions, Geometry, ProcessRates, Signature, particle_model
+from padesign.kinetics.self_heating import with_self_heating
 from padesign.observables.solution import Solution, SteadyStateMethod, solve
 from padesign.particle.surroundings import BULK, Surroundings
-from padesign.types import ScalarLike
+from padesign.types import Scalar, ScalarLike
 
 JUDGE_COARSENESS = 0.5
 
@@ -28,6 +30,8 @@ class Scene:
     beams: tuple[tuple[float, float], ...] = ()
     """Further beams that stay on: (wavelength in nm, irradiance in kW cm^-2)."""
     surroundings: Surroundings = BULK
+    thermal_resistance_K_per_W: float | None = None
+    """Between particle and surroundings; None keeps the particle at `temperature_K`."""
     add_processes: tuple[str, ...] = ()
     replace_processes: tuple[str, ...] = ()
     method: SteadyStateMethod = "continuation"
@@ -43,6 +47,7 @@ class Scene:
             jnp.asarray(wavelengths, dtype=float),
             1e3 * jnp.asarray(irradiances, dtype=float),
             self.surroundings,
+            None if self.thermal_resistance_K_per_W is None else jnp.asarray(self.thermal_resistance_K_per_W),
         )
 
 
@@ -53,8 +58,16 @@ def build_particle_network(
     signature: Signature, geometry: Geometry, hosts: Hosts, conditions: Conditions, scene: Scene
 ) -> EmittingNetwork:
     """The network of one particle, with the processes that the scene adds by hand."""
-    light, _ = particle_model(signature).build(geometry, hosts, conditions)
-    return with_processes(light, conditions.wavelength_nm, scene.add_processes, scene.replace_processes)
+    model = particle_model(signature)
+
+    def at(temperature_K: Scalar) -> tuple[EmittingNetwork, ProcessRates]:
+        here = dataclasses.replace(conditions, temperature_K=temperature_K)
+        light, parts = model.build(geometry, hosts, here)
+        return with_processes(light, here.wavelength_nm, scene.add_processes, scene.replace_processes), parts
+
+    if conditions.thermal_resistance_K_per_W is None:
+        return at(conditions.temperature_K)[0]
+    return with_self_heating(at, conditions)
 
 
 def check_hand_written(

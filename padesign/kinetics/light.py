@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 import equinox as eqx
@@ -11,7 +11,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from padesign.errors import InputError
-from padesign.kinetics.network import RateNetwork
+from padesign.kinetics.heated import HeatedNetwork
+from padesign.kinetics.network import AbstractNetwork, RateNetwork
+from padesign.types import LogPopulations
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class EmittingNetwork(eqx.Module):
     """`radiative_per_s[s]` (cells, levels, levels) spontaneous emission [to, from], `ions_in_cell[s]` (cells,).
 
     `energies_cm1[s]` (levels,) in the host of the first layer, NaN where a hand-written network gives none.
-    `levels` names the levels of every species, in the order of the network.
+    `levels` names the levels of every species, in the order of the network. `network` holds at the temperature of the
+    surroundings; a particle that light warms has its whole system in `heated`.
     """
 
     network: RateNetwork
@@ -36,16 +39,30 @@ class EmittingNetwork(eqx.Module):
     ions_in_cell: tuple[Float[Array, " cells"], ...]
     energies_cm1: tuple[Float[Array, " levels"], ...]
     levels: tuple[tuple[str, tuple[str, ...]], ...] = eqx.field(static=True)
+    heated: HeatedNetwork | None = None
+
+    @property
+    def system(self) -> AbstractNetwork:
+        """What steady states solve."""
+        return self.network if self.heated is None else self.heated
+
+    def at(self, u: LogPopulations) -> tuple[EmittingNetwork, LogPopulations]:
+        """The network at the temperature of a steady state, and its log populations alone."""
+        network, populations = self.system.frozen(u)
+        return replace(self, network=network, heated=None), populations
 
     def weights(self, band: Band) -> Float[Array, " n_unknowns"]:
-        """Photons per second of the band for each unknown at population 1: number of ions times emission rate."""
+        """Photons per second of the band for each unknown at population 1: number of ions times emission rate.
+
+        A temperature among the unknowns emits nothing.
+        """
         blocks = []
         for s, (radiative, ions) in enumerate(zip(self.radiative_per_s, self.ions_in_cell, strict=True)):
             block = jnp.zeros(radiative.shape[:2])
             if s == band.species:
                 block = block.at[:, band.upper].set(ions * radiative[:, band.lower, band.upper])
             blocks.append(block.ravel())
-        return jnp.concatenate(blocks)
+        return jnp.pad(jnp.concatenate(blocks), (0, self.system.n_unknowns - self.network.n_unknowns))
 
     def wavelength_nm(self, band: Band) -> Float[Array, ""]:
         """Vacuum wavelength of the band's barycentre."""

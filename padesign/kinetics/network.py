@@ -12,6 +12,7 @@ migration are `transfer`, written once for the donor and once for the acceptor.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import NamedTuple
 
 import equinox as eqx
@@ -26,7 +27,37 @@ FLOOR_per_s = 1e-45
 """Added to every gain, so that a level which nothing feeds has a finite logarithm."""
 
 
-class RateNetwork(eqx.Module):
+class AbstractNetwork(eqx.Module):
+    """What the solvers of steady states follow: unknowns are log populations, and perhaps a temperature after them."""
+
+    @property
+    @abstractmethod
+    def n_unknowns(self) -> int:
+        """Number of unknowns."""
+
+    @abstractmethod
+    def split(self, vector: Float[Array, " n_unknowns"]) -> list[Float[Array, "cells levels"]]:
+        """One (cells, levels) block per species."""
+
+    @abstractmethod
+    def residual(self, u: LogPopulations, log_irradiance: Scalar) -> Populations:
+        """Zero at a steady state."""
+
+    @abstractmethod
+    def linearise(self, u: LogPopulations, log_irradiance: Scalar) -> Linearisation:
+        """Residual and its derivatives with respect to u and to the logarithm of the irradiance, assembled."""
+
+    @property
+    @abstractmethod
+    def cold(self) -> RateNetwork:
+        """The rates at the temperature of the surroundings."""
+
+    @abstractmethod
+    def frozen(self, u: LogPopulations) -> tuple[RateNetwork, LogPopulations]:
+        """The rates at the temperature of a state, and its log populations alone."""
+
+
+class RateNetwork(AbstractNetwork):
     """Rates of every species; see the module's text for the equation.
 
     `dark[s]`, `pump[s]`: (cells, levels, levels), s^-1 and s^-1 per W cm^-2, element [x, to, from], zero diagonal.
@@ -41,6 +72,13 @@ class RateNetwork(eqx.Module):
     @property
     def n_unknowns(self) -> int:
         return len(self.labels)
+
+    @property
+    def cold(self) -> RateNetwork:
+        return self
+
+    def frozen(self, u: LogPopulations) -> tuple[RateNetwork, LogPopulations]:
+        return self, u
 
     def split(self, vector: Float[Array, " n_unknowns"]) -> list[Float[Array, "cells levels"]]:
         """One (cells, levels) block per species."""

@@ -72,13 +72,15 @@ class Geometry(eqx.Module):
 
 
 class Conditions(eqx.Module):
-    """Wavelength of the swept laser, lattice temperature, beams that stay on, and what lies outside the particle."""
+    """Wavelength of the swept laser, temperature, beams that stay on, and what lies outside the particle."""
 
     wavelength_nm: Scalar
     temperature_K: Scalar
     beams_nm: Float[Array, " beams"] = eqx.field(default_factory=lambda: jnp.zeros(0))
     beams_W_per_cm2: Float[Array, " beams"] = eqx.field(default_factory=lambda: jnp.zeros(0))
     surroundings: Surroundings = eqx.field(static=True, default=Surroundings())
+    thermal_resistance_K_per_W: Scalar | None = None
+    """Between particle and surroundings; without it the particle stays at `temperature_K`."""
 
     def warmed(self, temperature_K: Scalar) -> Conditions:
         """The same at another temperature."""
@@ -89,7 +91,8 @@ class ProcessRates(eqx.Module):
     """What the network was made of, for listing; (cells, levels, levels) arrays are [to, from] in s^-1.
 
     `C6_nm6_per_s` (processes,) in the first host, `factor` and `kernel_per_nm3` (processes, cells, cells), donor's cell
-    first, belong to `ParticleModel.processes`. `density_nm3` (cells, ions).
+    first, belong to `ParticleModel.processes`. `density_nm3` (cells, ions). `steady_light_per_s` (cells, beams, levels,
+    levels): absorption and stimulated emission of every beam that stays on.
     """
 
     multiphonon_per_s: tuple[Array, ...]
@@ -98,6 +101,7 @@ class ProcessRates(eqx.Module):
     factor: Array
     density_nm3: Array
     kernel_per_nm3: Array
+    steady_light_per_s: tuple[Array, ...]
 
 
 class ParticleModel:
@@ -220,7 +224,7 @@ class ParticleModel:
         transfer = self.transfer.rates(rates, values, conditions.temperature_K, crowd)
         closest = of_ions("surface.closest_approach_nm")
         reach = surface_kernel_nm4(inner, outer, outer_layer[-1], closest)
-        dark, pump, radiative, surface, multiphonon = [], [], [], [], []
+        dark, pump, radiative, surface, multiphonon, steady_light = [], [], [], [], [], []
         for ion, one in zip(self.tables, rates, strict=True):
             slots, cells = self._slots[ion], self.cells_of[ion]
             lost = jnp.zeros((len(cells), *one.radiative_per_s.shape[1:]))
@@ -232,8 +236,8 @@ class ParticleModel:
             surface.append(lost)
             radiative.append(one.radiative_per_s[slots])
             multiphonon.append(one.multiphonon_per_s[slots])
-            steady_light = jnp.einsum("b,xbij->xij", conditions.beams_W_per_cm2, one.pump[slots, 1:])
-            dark.append(radiative[-1] + multiphonon[-1] + lost + steady_light)
+            steady_light.append(conditions.beams_W_per_cm2[:, None, None] * one.pump[slots, 1:])
+            dark.append(radiative[-1] + multiphonon[-1] + lost + steady_light[-1].sum(axis=1))
             pump.append(one.pump[slots, 0])
         light = EmittingNetwork(
             RateNetwork(tuple(dark), tuple(pump), tuple(transfer.rates), self.labels),
@@ -247,7 +251,7 @@ class ParticleModel:
             count = 4.0 * np.pi * outer_layer[-1] ** 2 * outside.saturable_acceptors.per_nm2
             light = with_saturable_acceptors(light, surface, count, outside.saturable_acceptors.recovery_s)
         parts = (tuple(multiphonon), tuple(surface), first_host, transfer.factor, density, transfer.kernel_per_nm3)
-        return light, ProcessRates(*parts)
+        return light, ProcessRates(*parts, tuple(steady_light))
 
     def _ligand_factors(self, ion: str, ligand: str | None) -> np.ndarray:
         """One factor per lossy level, from its nominal gap to the level it falls to."""

@@ -20,6 +20,7 @@ class PhotonBalance(NamedTuple):
 
 def photon_balance(light: EmittingNetwork, u: LogPopulations, log_irradiance: Scalar) -> PhotonBalance:
     """Both from the rates of the network; the quantum yield of a band is its photons over those absorbed."""
+    light, u = light.at(u)
     absorbed, emitted = jnp.asarray(0.0), jnp.asarray(0.0)
     blocks = light.network.split(jnp.exp(u))
     for pump, radiative, ions, block in zip(

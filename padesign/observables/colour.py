@@ -131,7 +131,7 @@ def lines(light: EmittingNetwork, u: LogPopulations) -> Lines:
 
 def lines_on_sweep(solution: Solution, log_irradiance: ScalarLike) -> tuple[Lines, Scalar]:
     """The lines at one power (ln of W cm^-2) on the upward sweep, and the residual of the steady state there."""
-    states, residuals = states_on_sweep(solution.light.network, solution.trace, jnp.asarray(log_irradiance)[None])
+    states, residuals = states_on_sweep(solution.network, solution.trace, jnp.asarray(log_irradiance)[None])
     return lines(solution.light, states[0]), residuals[0]
 
 

@@ -46,7 +46,7 @@ def intersection_of_tangents(solution: Solution, band: Band, steepest: Steepest)
     Without a derivative of the steepest point's location, which the intersection does not need (the tangent of an
     inflection turns about it).
     """
-    network, weights = solution.light.network, solution.light.weights(band)
+    network, weights = solution.network, solution.light.weights(band)
     frozen = jax.lax.stop_gradient(network)
     x0, x1 = jax.lax.stop_gradient((solution.log_irradiance_min, steepest.log_irradiance))
     low = attach_derivatives(network, solve_on_sweep(frozen, solution.trace, x0).log_populations, x0)
@@ -82,7 +82,7 @@ def gain(solution: Solution, band: Band, log_cap: Scalar | None = None) -> tuple
 
 def half_emission(solution: Solution, band: Band, log_irradiance: Scalar) -> Crossing:
     """The power at which the emission is half of that at `log_irradiance`, on the sweep below it."""
-    network, weights = solution.light.network, solution.light.weights(band)
+    network, weights = solution.network, solution.light.weights(band)
     frozen, fixed = jax.lax.stop_gradient((network, weights))
     top = jax.lax.stop_gradient(log_irradiance)
     goal = log_emission(fixed, solve_on_sweep(frozen, solution.trace, top).log_populations) - jnp.log(2.0)
@@ -114,7 +114,7 @@ def _crossing(
     solution: Solution, band: Band, level: ScalarLike, before: Array, after: Array, exists: Array, *, rising: bool
 ) -> Crossing:
     """Between two points of the trace: where the exact slope is `level`, with its derivative."""
-    network, weights = solution.light.network, solution.light.weights(band)
+    network, weights = solution.network, solution.light.weights(band)
     frozen, fixed = jax.lax.stop_gradient((network, weights))
     trace = solution.trace
     low, high = trace.log_irradiance[jnp.maximum(before, 0)], trace.log_irradiance[after]

@@ -57,6 +57,7 @@ def fluxes(
     The network keeps each ion's part of a transfer. Parts are joined so that the events of both add up, in proportion
     to the `weights` of the pairs of steps (donor's first), or evenly where there are none.
     """
+    light, u = light.at(u)
     network = light.network
     p = np.exp(np.asarray(u))
     blocks = [np.asarray(block) for block in network.split(jnp.exp(u))]

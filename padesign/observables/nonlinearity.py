@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from padesign.kinetics.network import RateNetwork
+from padesign.kinetics.network import AbstractNetwork
 from padesign.solve.bracket import Bracket, bracket_between
 from padesign.solve.continuation import Trace
 from padesign.solve.steady import Point, attach_derivatives, newton, tangent
@@ -61,7 +61,7 @@ def log_emission(weights: Weights, u: LogPopulations) -> Scalar:
     return jnp.log(jnp.sum(weights * jnp.exp(u)) + _TINY)
 
 
-def slope(network: RateNetwork, weights: Weights, u: LogPopulations, log_irradiance: Scalar) -> Scalar:
+def slope(network: AbstractNetwork, weights: Weights, u: LogPopulations, log_irradiance: Scalar) -> Scalar:
     """Exact local slope d ln I_em / d ln I at a steady state."""
     bright = weights * jnp.exp(u)
     return jnp.sum(bright * tangent(network, u, log_irradiance)) / (jnp.sum(bright) + _TINY)
@@ -117,14 +117,14 @@ def _cubic(s: Scalar, low: Array, high: Array, rate_low: Array, rate_high: Array
     return at_ends + (s**3 - 2 * s**2 + s) * rate_low + (s**3 - s**2) * rate_high
 
 
-def solve_on_sweep(network: RateNetwork, trace: Trace, log_irradiance: Scalar) -> Point:
+def solve_on_sweep(network: AbstractNetwork, trace: Trace, log_irradiance: Scalar) -> Point:
     """The steady state on the upward sweep at one power, without derivatives."""
     guess = on_sweep(trace, trace.log_populations, trace.tangent_populations, log_irradiance)
     return newton(network, guess, log_irradiance)
 
 
 def states_on_sweep(
-    network: RateNetwork, trace: Trace, log_irradiances: Float[Array, " powers"]
+    network: AbstractNetwork, trace: Trace, log_irradiances: Float[Array, " powers"]
 ) -> tuple[Float[Array, "powers n_unknowns"], Float[Array, " powers"]]:
     """Steady states on the upward sweep with exact first derivatives attached, and the residuals reached."""
     frozen, trace, fixed = jax.lax.stop_gradient((network, trace, log_irradiances))
@@ -156,7 +156,7 @@ def _nothing_yet(like: Array) -> _Best:
 
 
 def steepest(
-    network: RateNetwork, trace: Trace, weights: Weights, log_irradiance_min: Scalar, log_irradiance_max: Scalar
+    network: AbstractNetwork, trace: Trace, weights: Weights, log_irradiance_min: Scalar, log_irradiance_max: Scalar
 ) -> Steepest:
     """Largest exact slope on the upward sweep between two powers; the value carries exact first derivatives.
 
@@ -193,7 +193,7 @@ def steepest(
 
 
 def steepest_window(
-    network: RateNetwork,
+    network: AbstractNetwork,
     trace: Trace,
     weights: Weights,
     window_decades: ScalarLike,

@@ -33,6 +33,7 @@ def power_chart(curves: Mapping[str, Curve], marks: Mapping[str, Mapping[str, fl
         power, stable = list(curve["irradiance_kW_per_cm2"]), list(curve["stable"])
         slopes = [s if 0.0 <= s <= _STEEPEST_SHOWN else None for s in curve["S"]]
         top = max([top, *(s for s in slopes if s is not None)])
+        data += _batch_bands(curve, colour, name, label)
         for axis, values in (("y", list(curve["photons_per_s"])), ("y2", slopes)):
             for wanted, dash in ((True, "solid"), (False, "dash")):
                 shown = _branch(values, stable, wanted)
@@ -80,6 +81,39 @@ def power_chart(curves: Mapping[str, Curve], marks: Mapping[str, Mapping[str, fl
         "hovermode": "closest",
     }
     return {"data": data, "layout": layout}
+
+
+def _batch_bands(curve: Curve, colour: str, name: str, group: str) -> list[Chart]:
+    """Where a batch lies, behind emission and slope; nothing for a curve that does not say."""
+    found = []
+    power = list(curve["irradiance_kW_per_cm2"])
+    swept = [k for k, x in enumerate(power) if x > max(power[:k], default=0.0)]
+    for axis, number in (("y", "photons_per_s"), ("y2", "S")):
+        ends = [curve.get(f"batch_{side}_{number}") for side in ("low", "high")]
+        for end, fill in zip(ends, ({}, {"fill": "tonexty", "fillcolor": _pale(colour)}), strict=True):
+            if end is not None:
+                found.append(
+                    {
+                        "type": "scatter",
+                        "mode": "lines",
+                        "x": [power[k] for k in swept],
+                        "y": [end[k] for k in swept],
+                        "yaxis": axis,
+                        "name": f"{name}: batch",
+                        "legendgroup": group,
+                        "showlegend": False,
+                        "line": {"color": colour, "width": 0},
+                        "hoverinfo": "skip",
+                        **fill,
+                    }
+                )
+    return found
+
+
+def _pale(colour: str) -> str:
+    """A colour `#rrggbb` that lets what is behind it through."""
+    red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, 0.2)"
 
 
 def _branch(values: Sequence[float | None], stable: Sequence[float], wanted: bool) -> list[float | None]:

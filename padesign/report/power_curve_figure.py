@@ -29,11 +29,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Curve = Mapping[str, Sequence[float]]
-"""Columns `irradiance_kW_per_cm2`, `photons_per_s`, `S` and, if known, `stable` (1 or 0), along the trace."""
+"""Columns `irradiance_kW_per_cm2`, `photons_per_s`, `S` and, if known, `stable` (1 or 0), along the trace.
+
+`batch_low_photons_per_s` with `batch_high_photons_per_s`, and `batch_low_S` with `batch_high_S`, are drawn as bands
+behind the curve where they are there.
+"""
 Marks = Mapping[str, float]
 """`threshold_kW_per_cm2`, `S_at_kW_per_cm2` with `S_exact`; what is missing or not finite is not drawn."""
 
 _IRRADIANCE, _PHOTONS, _SLOPE, _STABLE = "irradiance_kW_per_cm2", "photons_per_s", "S", "stable"
+_BAND = (("batch_low_photons_per_s", "batch_high_photons_per_s"), ("batch_low_S", "batch_high_S"))
 _STEEPEST_SHOWN = 60.0
 """Top of the slope panel for a curve with a fold, where S is infinite."""
 _POINTS_PER_STEP = 12
@@ -64,6 +69,7 @@ def power_curve_figure(
         below.set(xlabel="irradiance (kW/cm²)", ylabel="local slope S")
         below.axhline(1.0, color=GREY, linewidth=0.8, linestyle=(0, (1, 2)))
         for line in lines:
+            line.draw_bands(above, below)
             line.draw_emission(above)
             line.draw_slope(below)
             line.draw_marks(above, below, alone=not several)
@@ -78,7 +84,10 @@ def power_curve_figure(
             above.set_title(shown(title, 64), loc="left")
 
     return write_figure(
-        path, draw, (COLUMN_inch, 4.1 + 0.2 * len(lines)), _table(curves) if several else table_of(curves[""])
+        path,
+        draw,
+        (COLUMN_inch, 4.1 + 0.2 * sum(1 + line.legend.count("\n") for line in lines)),
+        _table(curves) if several else table_of(curves[""]),
     )
 
 
@@ -93,6 +102,12 @@ class _Line:
         self.log_power, self.log_photons = np.log(power[usable]), np.log(photons[usable])
         self.slope, self.stable = slope[usable], stable[usable]
         self.colour, self.label = colour, shown(label, 34)
+        swept = usable & (power > np.concatenate([[-np.inf], np.maximum.accumulate(power)[:-1]]))
+        self.bands = [
+            tuple(np.asarray(column, float)[swept] for column in (power, curve[low], curve[high]))
+            for low, high in _BAND
+            if low in curve and high in curve
+        ]
         finite = {key: float(value) for key, value in marks.items() if math.isfinite(value)}
         self.threshold = finite.get("threshold_kW_per_cm2")
         self.steepest = finite.get("S_exact")
@@ -101,14 +116,20 @@ class _Line:
     @property
     def slope_top(self) -> float:
         shown_slopes = self.slope[self.stable & np.isfinite(self.slope)]
-        top = max([*shown_slopes, self.steepest or 0.0, 1.5])
+        of_batch = [float(np.max(high)) for _, _, high in self.bands[1:] if self.stable.all()]
+        top = max([*shown_slopes, *of_batch, self.steepest or 0.0, 1.5])
         return 1.15 * (top if self.stable.all() else min(top, _STEEPEST_SHOWN))
 
     @property
     def legend(self) -> str:
         found = [f"S = {number_text(self.steepest)}"] if self.steepest else []
         found += [f"threshold {number_text(self.threshold)} kW/cm²"] if self.threshold else []
-        return ": ".join(part for part in (self.label, ", ".join(found)) if part)
+        return "\n".join(part for part in (self.label, ", ".join(found)) if part)
+
+    def draw_bands(self, *panels: Axes) -> None:
+        """Where a batch lies, pale."""
+        for axes, (power, low, high) in zip(panels, self.bands, strict=False):
+            axes.fill_between(power, low, high, color=self.colour, alpha=0.25, linewidth=0.0, zorder=1)
 
     def draw_emission(self, axes: Axes) -> None:
         """A smooth line through the points, which also turns back at a fold."""

@@ -15,13 +15,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from padesign.kinetics.network import RateNetwork
+from padesign.kinetics.network import AbstractNetwork
 from padesign.solve.steady import TOLERANCE, low_power_start, newton
 from padesign.types import Scalar, ScalarLike
 
 MAX_POINTS = 128
 _MAX_ATTEMPTS = 600
-_START_ITERATIONS = 200
+START_ITERATIONS = 200
 _CORRECTOR_ITERATIONS = 7
 _PREDICTOR_MISS = 0.05
 _FIRST_STEP = 0.5
@@ -80,7 +80,7 @@ class _State(NamedTuple):
 
 
 def trace_curve(
-    network: RateNetwork,
+    network: AbstractNetwork,
     log_irradiance_start: Scalar,
     log_irradiance_end: Scalar,
     coarseness: ScalarLike = 1.0,
@@ -113,7 +113,7 @@ def trace_curve(
         reach = jnp.where(tl > 0.2, (log_irradiance_end - lam) / jnp.maximum(tl, 0.2) * 1.02 + 1e-3, step)
         length = jnp.where(first, 0.0, jnp.minimum(step, jnp.maximum(reach, 0.02)))
         guess_u, guess_lam = u + length * tu, lam + length * tl
-        patience = jnp.where(first, _START_ITERATIONS, _CORRECTOR_ITERATIONS)
+        patience = jnp.where(first, START_ITERATIONS, _CORRECTOR_ITERATIONS)
         new = newton(network, guess_u, guess_lam, tu, tl, patience)
         new_u, new_lam, worst = new.log_populations, new.log_irradiance, new.residual
         norm = jnp.sqrt(jnp.sum(new.along_populations**2) / n + new.along_log_irradiance**2)

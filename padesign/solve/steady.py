@@ -14,7 +14,7 @@ import numpy as np
 from jax.scipy.linalg import lu_factor, lu_solve
 from jaxtyping import Array, Bool, Float
 
-from padesign.kinetics.network import FLOOR_per_s, RateNetwork
+from padesign.kinetics.network import AbstractNetwork, FLOOR_per_s, RateNetwork
 from padesign.types import Index, LogPopulations, Populations, Scalar, ScalarLike
 
 TOLERANCE = 1e-10
@@ -44,7 +44,7 @@ class Point(NamedTuple):
 
 
 def newton(
-    network: RateNetwork,
+    network: AbstractNetwork,
     guess: LogPopulations,
     log_irradiance: Scalar,
     tangent_populations: Populations | None = None,
@@ -84,7 +84,7 @@ def newton(
     return jax.lax.while_loop(unfinished, step, start)
 
 
-def attach_derivatives(network: RateNetwork, solution: LogPopulations, log_irradiance: Scalar) -> LogPopulations:
+def attach_derivatives(network: AbstractNetwork, solution: LogPopulations, log_irradiance: Scalar) -> LogPopulations:
     """The same populations, with exact first derivatives with respect to the network and the irradiance.
 
     Implicit function theorem: du = -J^-1 dF. Forward and reverse mode; second derivatives are not attached.
@@ -96,21 +96,25 @@ def attach_derivatives(network: RateNetwork, solution: LogPopulations, log_irrad
     return u - jnp.linalg.solve(jacobian, change - jax.lax.stop_gradient(change))
 
 
-def tangent(network: RateNetwork, u: LogPopulations, log_irradiance: Scalar) -> Populations:
+def tangent(network: AbstractNetwork, u: LogPopulations, log_irradiance: Scalar) -> Populations:
     """d log p / d log I along the curve of steady states."""
     at = network.linearise(u, log_irradiance)
     return -jnp.linalg.solve(at.jacobian, at.by_log_irradiance)
 
 
-def low_power_start(network: RateNetwork, log_irradiance: Scalar, sweeps: int = 3) -> LogPopulations:
-    """Guess at low power: each ion's own chain among the others at rest, then a few sweeps with the others updated."""
-    irradiance = jnp.exp(log_irradiance)
-    zeros = jnp.zeros(network.n_unknowns)
+def low_power_start(network: AbstractNetwork, log_irradiance: Scalar, sweeps: int = 3) -> LogPopulations:
+    """Guess at low power: each ion's own chain among the others at rest, then a few sweeps with the others updated.
+
+    As warm as the surroundings.
+    """
+    irradiance, cold = jnp.exp(log_irradiance), network.cold
+    zeros = jnp.zeros(cold.n_unknowns)
 
     def sweep(k: Array, p: Populations) -> Populations:
-        return _alone(network, p, jnp.where(k == 0, 0.0, irradiance))
+        return _alone(cold, p, jnp.where(k == 0, 0.0, irradiance))
 
-    return jnp.log(jax.lax.fori_loop(0, sweeps + 1, sweep, zeros))
+    found = jnp.log(jax.lax.fori_loop(0, sweeps + 1, sweep, zeros))
+    return jnp.pad(found, (0, network.n_unknowns - cold.n_unknowns))
 
 
 def at_rest(network: RateNetwork) -> Populations:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
-from padesign.kinetics.network import RateNetwork
+from padesign.kinetics.network import AbstractNetwork
 from padesign.solve.bracket import Bracket, bracket_between
 from padesign.solve.continuation import Trace
 from padesign.solve.steady import Point, newton
@@ -31,7 +31,7 @@ def turns_back(trace: Trace) -> Bool[Array, " pairs"]:
     return trace.valid[:-1] & trace.valid[1:] & (along[:-1] > 0.0) & (along[1:] <= 0.0)
 
 
-def first_jump(network: RateNetwork, trace: Trace) -> Turn:
+def first_jump(network: AbstractNetwork, trace: Trace) -> Turn:
     """Where an upward sweep of a bistable curve jumps first."""
     return turning_point(network, trace, jnp.argmax(turns_back(trace)))
 
@@ -42,7 +42,7 @@ def no_jump(trace: Trace) -> Turn:
     return Turn(nothing, jnp.asarray(jnp.inf), nothing)
 
 
-def turning_point(network: RateNetwork, trace: Trace, k: Array) -> Turn:
+def turning_point(network: AbstractNetwork, trace: Trace, k: Array) -> Turn:
     """Where the curve between the points k and k + 1 of the trace runs along no power."""
     ends = [jnp.append(trace.log_populations[j], trace.log_irradiance[j]) for j in (k, k + 1)]
     ways = [jnp.append(trace.tangent_populations[j], trace.tangent_log_irradiance[j]) for j in (k, k + 1)]
@@ -70,7 +70,7 @@ def turning_point(network: RateNetwork, trace: Trace, k: Array) -> Turn:
     return Turn(found.log_populations, found.log_irradiance, found.along_populations)
 
 
-def attached(network: RateNetwork, turn: Turn) -> Scalar:
+def attached(network: AbstractNetwork, turn: Turn) -> Scalar:
     """ln I of a fold with its exact derivative: -l.dF / l.(dF/d ln I) with l J = 0, from the bordered system."""
     u, lam, along = jax.lax.stop_gradient(turn)
     at = jax.lax.stop_gradient(network).linearise(u, lam)

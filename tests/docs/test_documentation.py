@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from padesign.cli import app
 
 ROOT = Path(__file__).parents[2]
-GUIDE = ("index", "first-design", "results", "extend", "physics", "api")
+GUIDE = ("index", "first-design", "python", "results", "extend", "physics", "api")
 """In the order in which a reader meets them; later pages use the files of earlier ones."""
 _FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 
 from padesign.cli import app
 from padesign.design.problem import Problem
+from padesign.design.tolerance import HIGH, LOW
 from padesign.design.trial import Candidate, Task
 
 # The reference has the layers of the design, so its judgement needs no program of its own.
@@ -97,7 +98,14 @@ def test_a_run_leaves_everything_a_chemist_needs_and_can_be_extended(here: Path)
     assert numbers["threshold"]["value"] == pytest.approx(float(designs[0]["threshold_kW_per_cm2"]))
     assert "linear-stability" in numbers["threshold"]["definition"]
     assert any("line_fwhm" in text for text in recipe["performance"]["assumptions"])
-    assert "Tm.line_fwhm_cm1" in (folder / "report.md").read_text()
+    report = (folder / "report.md").read_text()
+    assert "Tm.line_fwhm_cm1" in report and f"](recipes/{recipes[1].name})" in report
+    drawn = list(csv.DictReader((folder / "figures" / "power_curves.csv").read_text().splitlines()))
+    bands = [(float(row[LOW]), float(row["photons_per_s"]), float(row[HIGH])) for row in drawn if row[LOW]]
+    assert all(low < high for low, _, high in bands)
+    assert sum(low < target < high for low, target, high in bands) > 0.9 * len(bands) > 20
+    for text in (report, recipes[1].read_text(), recipes[3].read_text()):
+        assert "middle 68 % of 32 simulated particles" in text and "assumption: typical practice" in text
 
     with closing(sqlite3.connect(folder / "mlflow.db")) as database:
         ((parent,),) = database.execute("SELECT run_uuid FROM runs WHERE name = ?", (folder.name,)).fetchall()

@@ -26,7 +26,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_pages_build_without_a_warning_and_open_without_a_network(open_page: Any, site: Path) -> None:
     page, seen = open_page((site / "index.html").as_uri(), site.as_uri())
     told = {}
-    for name in ("first-design", "results", "extend", "physics", "api"):
+    for name in ("first-design", "python", "results", "extend", "physics", "api"):
         page.goto((site / f"{name}.html").as_uri())
         assert page.locator("h1").count() == 1
         told[name] = page.inner_text("article")

@@ -143,6 +143,24 @@ def test_validate_counts_choices_that_make_a_difference() -> None:
     assert "3 different (active_shell, active_shell.Yb)" in done.stdout  # no Yb in a layer that is not there
 
 
+def test_validate_says_what_the_particle_is_and_what_does_nothing() -> None:
+    def told(*settings: str) -> list[str]:
+        pairs = [text for one in settings for text in ("--set", one)]
+        done = call("validate", str(CONFIGS / "quickstart.yaml"), *pairs)
+        assert done.exit_code == 0
+        return [" ".join(line.split()) for line in done.stdout.splitlines()]
+
+    lines = told()
+    assert "layers active_shell: beta-NaYF4, 1 to 4 nm thick, 0.5 to 15 % Tm, 1 to 30 % Yb or none, or absent" in lines
+    assert "levels Tm: 8 levels, 3H6 to 1D2 (27875 cm^-1)" in lines
+    assert "surroundings no self-heating" in lines
+    ligand = "particle.surroundings.ligand=water"
+    assert not any("does nothing" in line for line in told(ligand))
+    idle = told(ligand, "particle.surface_loss=false", "particle.surroundings.thermal_resistance_K_per_W=3e6")
+    assert "mind `surroundings.ligand` does nothing: `surface_loss` is false" in idle
+    assert "surroundings self-heating through 3e+06 K/W, whatever the size" in idle
+
+
 def test_validate_names_hosts_that_hardly_grow_on_each_other() -> None:
     done = call("validate", str(CONFIGS / "tm_core_shell.yaml"), "--set", "particle.layers.core.host=KPb2Cl5")
     assert done.exit_code == 0 and "beta-NaYF4 on KPb2Cl5: no common crystal system" in done.stdout

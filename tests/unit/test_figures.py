@@ -70,7 +70,7 @@ def test_curves_are_compared_in_one_figure(tmp_path):
     curves = {NASTY: _curve(), "reference": _curve(0.4 * ROUND - 1.0)}
     files = power_curve_figure(curves, {"reference": MARKS}, "two", tmp_path / "two")
     svg = _written(files)
-    assert "reference: S = 3.4, threshold 9 kW/cm²" in svg and "_odd $x_2$" in svg
+    assert ">reference<" in svg and ">S = 3.4, threshold 9 kW/cm²<" in svg and "_odd $x_2$" in svg
     rows = [row for row in _rows(files.csv) if row["curve"] == "reference"]
     assert [float(row["photons_per_s"]) for row in rows] == curves["reference"]["photons_per_s"]
 
