@@ -270,7 +270,7 @@ def write(folder: Path, found: Found, plan: Plan, ran_on: str, seconds: float) -
         *transfer_lines(found.rows),
         f"\n## 8 % Tm, 17 nm core, 5.6 nm shell, {CELLS} cells\n",
         f"The continuum has S = {found.law.S:.1f} (exact) and its linear threshold at "
-        f"{found.law.threshold_kW_per_cm2:.2f} kW/cm^2; with the lattice's mean field (nearest distance "
+        f"{found.law.threshold_kW_per_cm2:.2f} kW/cm^2; with the lattice's mean field (its distance "
         f"{found.mended_nm:.4f} nm) {found.mended.S:.1f} and {found.mended.threshold_kW_per_cm2:.2f}.\n",
         *avalanche_lines(found, plan),
         *process_lines(found, plan),
