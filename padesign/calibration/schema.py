@@ -19,8 +19,8 @@ class Lifetimes(Closed):
     """How long a level lasts in the bulk at weak excitation, by concentration, and how that was read.
 
     `integral` is that of a trace that is 1 at its maximum, `one_over_e` the time to 1/e of the start. A pulse into
-    `fed_by` fills the level slowly: the trace begins at the share `prompt_share` of its height and rises while the level
-    above empties. Without `fed_by` the integral is 1 / (losses and transfer), which is what the law of transfer gives.
+    `fed_by` fills the level slowly: the trace begins at the share `prompt_share` of its height and rises while the
+    level above empties. Without `fed_by` the integral is 1 / (losses and transfer), as the law of transfer gives it.
     """
 
     kind: Literal["lifetime"]

@@ -32,8 +32,8 @@ _NO_IONS = 1e-12
 
 
 class Crowd(NamedTuple):
-    """Where the ions are: `density_nm3` (cells, ions), `kernel_per_nm3` (cells, cells), the nearest distance and that of
-    the lattice's mean field.
+    """Where the ions are: `density_nm3` (cells, ions), `kernel_per_nm3` (cells, cells), the nearest distance and that
+    of the lattice's mean field.
 
     `over_diffusion` (cells, cells) is what `transfer_over_diffusion` says, `thickness_nm` (cells,) that of the cells.
     """

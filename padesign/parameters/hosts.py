@@ -60,7 +60,7 @@ class Host:
     known; `aliovalent` says that a trivalent lanthanide replaces a divalent cation, which needs charge compensation
     and makes dopants pair up. `lattice_source` cites the lattice, `lattice_assumption` says that it is not from a
     publication. `sites` are the places of the dopable cations as (x, y, z, share held by them) in units of the cell's
-    edges, empty where not on record; `angles_deg` are those of the cell. `dispersion` is `None` where none is on record.
+    edges, empty where not on record; `angles_deg` are those of the cell. `dispersion` is `None` where none is known.
     """
 
     name: str

@@ -50,8 +50,8 @@ def transfer_factor(
       `acceptor_loss_per_s` + (2 pi/3)^3 `acceptor_migration_C6` n_A^2.
 
     The cap kappa = (kappa_law^-2 + kappa_mf^-2)^(-1/2) takes half of (kappa/kappa_mf)^2 off the law (0.5 % where that
-    is 0.1, 12 % where it is 0.5; the plain reciprocal sum would take all of it) and makes df/dC finite at C = 0. As the acceptor density goes to
-    zero f goes to the limit of rare acceptors. An s below 1e-12 1/s counts as 1e-12.
+    ratio is 0.1, 12 % where it is 0.5; the plain reciprocal sum would take all of it) and makes df/dC finite at C = 0.
+    As the acceptor density goes to zero f goes to the limit of rare acceptors. An s below 1e-12 1/s counts as 1e-12.
     """
     C, migration, loss, n_donor, n_acceptor = as_floats(
         channel_sum_C6, migration_C6, donor_loss_per_s, donor_density_nm3, acceptor_density_nm3
