@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from experiments.published.page import NINETY, hit, inside
+from experiments.published.judge import NINETY, hit, inside
 
 
 def row(what: str, observed: float, predicted: float, **more: Any) -> dict[str, Any]:
