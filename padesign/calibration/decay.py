@@ -20,10 +20,11 @@ from jax import Array
 from padesign.spectroscopy.special import hopping_gain
 from padesign.types import ScalarLike
 
-CLASSES, TIMES = 40, 240
+CLASSES, TIMES = 48, 240
 SPAN_s = 1e-7, 0.1
 """Where the maximum of a trace is looked for."""
-_REACH = 6.0
+_REACH = 1e-4, 6.0
+"""Classes by z, even in its logarithm: hopping empties those below sqrt(2) x, which can be few."""
 _NEWTON = 30
 
 
@@ -47,13 +48,14 @@ def decay_of(loss_per_s: ScalarLike, transfer_per_s: ScalarLike, hopping_per_s: 
     """The decay with loss k, hopping W and, by its integral, the transfer rate of the law, all positive."""
     loss, transfer, hopping = (jnp.asarray(rate, dtype=float) for rate in (loss_per_s, transfer_per_s, hopping_per_s))
     renewal = loss + hopping
-    width = 2.0 * _strength(transfer / renewal) * jnp.sqrt(renewal)
+    x = _strength(transfer / renewal)
     nodes, weights = np.polynomial.legendre.leggauss(CLASSES)
-    z = 0.5 * _REACH * (nodes + 1.0)
-    share = weights * np.exp(-0.5 * z**2)
+    low, high = jnp.log(_REACH[0] * jnp.minimum(jax.lax.stop_gradient(x), 1.0)), math.log(_REACH[1])
+    z = jnp.exp(low + 0.5 * (high - low) * (nodes + 1.0))
+    share = weights * z * jnp.exp(-0.5 * z**2)
     share = share / share.sum()
-    root = np.sqrt(share)
-    matrix = jnp.diag(renewal + width**2 / (2.0 * z**2)) - hopping * np.outer(root, root)
+    root = jnp.sqrt(share)
+    matrix = jnp.diag(renewal * (1.0 + 2.0 * (x / z) ** 2)) - hopping * jnp.outer(root, root)
     rates, modes = jnp.linalg.eigh(matrix)
     return Decay((root @ modes) ** 2, rates)
 
