@@ -19,7 +19,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments.published import page
+from experiments.published import kinds, page
 from padesign.calibration.avalanche import AvalancheForward
 from padesign.calibration.fit import fit, spread_ln
 from padesign.calibration.forward import AbstractForward, make_forward
@@ -78,6 +78,19 @@ def main() -> None:
     leave_out(problem, record, began)
     trends(problem, record, began)
     predict_others(problem, record, began)
+    kinds_of_bulk(problem, record, began)
+
+
+def kinds_of_bulk(problem: Calibration, record: dict[str, Any], began: float) -> None:
+    """Which bulk crystals and glasses avalanche, where the record lacks them."""
+    rows = record.setdefault("bulk", [])
+    done = {row["name"] for row in rows}
+    theta = np.array(record["calibration"]["theta"])
+    for row in kinds.rows_of_the_tables()[0]:
+        if kinds.name_of(row) not in done:
+            rows.append(kinds.measured(row, problem.fitted, theta))
+            say(f"{rows[-1]['name']}: {rows[-1]['threshold']} {rows[-1]['S']}")
+            save(record, began)
 
 
 def leave_out(problem: Calibration, record: dict[str, Any], began: float) -> None:

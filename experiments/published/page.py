@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from experiments.published import kinds
 from experiments.published.judge import (
     COMPOSITIONS,
     NINETY,
@@ -114,6 +115,8 @@ def write_page(record: dict[str, Any], root: Path) -> None:
         parts += ["", f"![Predicted against reported](../{FIGURE})", ""]
     if record.get("trends"):
         parts += _trends(record["trends"]) + _signs(record)
+    if record.get("bulk"):
+        parts += kinds.lines(record["bulk"])
     parts += _parameters(record["calibration"])
     (root / "docs" / "evidence.md").write_text("\n".join(parts) + "\n", encoding="utf-8")
 
