@@ -31,9 +31,12 @@ OTHERS = Path(__file__).with_name("systems_other.yaml")
 FIGURE = "experiments/results/published.svg"
 PARTS, WANTED = 4, 0.7
 REASONS = {
-    "lee2021_tm8": "the excited-state cross-section follows the 3H4 lifetime and stays below the published fits",
+    "lee2021_tm8": "one width for all lines of Tm; its excited-state cross-section stays below the published fits",
     "liu2024_nay": "sizes not stated; another laboratory has 26 at 8 %, and S hardly depends on content here",
-    "liang2022_core": "composition taken from another work, shell not stated",
+    "liang2022_core": (
+        "composition from another work, shell not stated; 60 at 295 K lies below the 100 at 98 K of that work, "
+        "where thresholds rise with temperature"
+    ),
     "korczak2023_minus175C": "sizes not stated; far from room temperature the sidebands follow an assumed law",
     "korczak2023_plus175C": "sizes not stated; far from room temperature the sidebands follow an assumed law",
 }
@@ -165,8 +168,10 @@ def _bars(record: dict[str, Any]) -> list[str]:
         *parts,
         "",
         "The *model error* is the scatter of left-out predictions beyond their stated errors, by maximum likelihood: a",
-        f"factor {_factor(scatter[0])} of thresholds, {_factor(scatter[1])} of S (one standard deviation). An interval",
-        "is judged with the error of the other systems. It is a number of beta-NaYF4; other hosts need not keep to it.",
+        f"factor {_factor(scatter[0])} of thresholds and {_factor(scatter[1])} of S (one standard deviation). An",
+        "interval of a left-out system is judged with the error of the others. It is a number of beta-NaYF4; other",
+        "hosts need not keep to it. Spreads are linear in the logarithms; that of S of liang2022_core is large because",
+        "a fold is near.",
         "",
     ]
 
