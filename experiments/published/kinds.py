@@ -21,7 +21,7 @@ from padesign.parameters import load_parameter_set
 
 TABLES = Path(__file__).with_name("bulk.yaml")
 DIAMETER_nm = 200.0
-AVALANCHE_S = 5.0
+AVALANCHE_S, STEEPEST = 5.0, 1e3
 WINDOW_kW_per_cm2 = {"min": 1e-4, "max": 1e5}
 
 
@@ -95,7 +95,9 @@ def lines(rows: list[dict[str, Any]]) -> list[str]:
     ]
     for row in rows:
         slopes = ", ".join(
-            "–" if slope is None else f"{slope:.3g}" + (" (jumps)" if jump else "")
+            "–"
+            if slope is None
+            else (f"{slope:.3g}" if slope < STEEPEST else "at a fold") + (" (jumps)" if jump else "")
             for slope, jump in zip(row["S"], row["jumps"], strict=True)
         )
         threshold, reported = row["threshold"], row["reported"]
