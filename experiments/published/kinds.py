@@ -104,7 +104,7 @@ def lines(rows: list[dict[str, Any]]) -> list[str]:
         said = "none" if threshold is None else f"{threshold:.3g}"
         ratio = "" if threshold is None or reported is None else f"{threshold / reported:.2g}"
         told = "" if reported is None else f"{reported:g}"
-        bands = ", ".join(band.replace(":", " ", 1).replace("->", "to") for band in row["emission"])
+        bands = ", ".join(band.replace(":", " ").replace("->", "to") for band in row["emission"])
         yes = "yes" if avalanches(row) else "**no**"
         parts.append(f"| {row['name']} | {bands} | {told} | {said} | {ratio} | {slopes} | {yes} |")
     _, left_out = rows_of_the_tables()

@@ -374,7 +374,7 @@ def _figure(rows: Sequence[dict[str, Any]], path: Path) -> None:
         line = np.array([low, high])
         axis.plot(line, line, color=GREY, lw=0.8)
         axis.fill_between(line, line / share, line * share, color=GREY, alpha=0.15, lw=0)
-        for row in mine:
+        for k, row in enumerate(sorted(mine, key=lambda row: row["predicted"])):
             spread = NINETY * math.hypot(row["model_sigma_ln"], row["size_sigma_ln"])
             ends = [[row["predicted"] * (1.0 - math.exp(-spread))], [row["predicted"] * (math.exp(spread) - 1.0)]]
             colour = ORANGE if "reason" in row else BLUE
@@ -391,14 +391,16 @@ def _figure(rows: Sequence[dict[str, Any]], path: Path) -> None:
                 row["system"],
                 (row["observed"], row["predicted"]),
                 fontsize=5.5,
-                xytext=(4, 2),
+                xytext=(4, (-7, -1, 4)[k % 3]),
                 textcoords="offset points",
             )
         axis.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high))
         unit = " (kW/cm²)" if what == "threshold" else ""
         axis.set(xlabel=f"reported {what}{unit}", ylabel=f"predicted {what}{unit}")
     axes[0].set_title(
-        "blue: in the fit, orange: never fitted; bars: 90 % interval; band: the bar", fontsize=7, loc="left"
+        "blue: in the fit, orange: never fitted; bars: 90 % by parameters and sizes; band: the bar",
+        fontsize=7,
+        loc="left",
     )
     figure.savefig(path, metadata={"Date": None})
 
