@@ -65,6 +65,8 @@ def main() -> None:
     if sys.argv[1:] == ["--rest"]:
         record = json.loads(RECORD.read_text(encoding="utf-8"))
         began -= 60.0 * record["minutes"]
+        if made_on not in record["commit"]:
+            record["commit"] += f", the rest on {made_on}"
     else:
         posterior = fit(problem.used, problem.fitted.prior_sigma_ln(), told=say)
         host = problem.fitted.base.host

@@ -340,7 +340,7 @@ def _parameters(fit: dict[str, Any]) -> list[str]:
     count = f"{fit['observations']} observations with {len(fit['keys'])} parameters under their priors"
     wider = f"All errors were widened {fit['excess']:.2f} times, until chi² is the number of observations."
     parts = ["## What the observations determine", "", f"chi² {fit['chi_square']:.0f} of {count}. {wider}", ""]
-    parts += _head("parameter", "value", "times the literature set", "1 sigma before", "after")
+    parts += _head("parameter", "value", "times beta-NaYF4_lattice", "1 sigma before", "after")
     for k, key in enumerate(fit["keys"]):
         before, after = (f"x{_factor(fit[name][k])}" for name in ("prior_sigma_ln", "sigma_ln"))
         parts.append(_line(f"`{key}`", f"{fit['values'][key]:.4g}", f"{math.exp(fit['theta'][k]):.3g}", before, after))
