@@ -1,6 +1,7 @@
 """Is mean field good enough? `python -m experiments.monte_carlo` writes experiments/results/monte_carlo.md, .csv, .svg.
 
-With `--smoke FOLDER` a run of a minute, too short for any number, is written to a folder.
+With `--smoke FOLDER` a run of a minute, too short for any number, is written to a folder; `--continuum` sets the
+continuum of today beside the explicit ions on record (monte_carlo_continuum.md).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from experiments.monte_carlo.again import compare
 from experiments.monte_carlo.avalanche import (
     UPPER,
     FASTEST_HOP_per_s,
@@ -270,7 +272,7 @@ def write(folder: Path, found: Found, plan: Plan, ran_on: str, seconds: float) -
         *transfer_lines(found.rows),
         f"\n## 8 % Tm, 17 nm core, 5.6 nm shell, {CELLS} cells\n",
         f"The continuum has S = {found.law.S:.1f} (exact) and its linear threshold at "
-        f"{found.law.threshold_kW_per_cm2:.2f} kW/cm^2; with the lattice's mean field (nearest distance "
+        f"{found.law.threshold_kW_per_cm2:.2f} kW/cm^2; with the lattice's mean field (its distance "
         f"{found.mended_nm:.4f} nm) {found.mended.S:.1f} and {found.mended.threshold_kW_per_cm2:.2f}.\n",
         *avalanche_lines(found, plan),
         *process_lines(found, plan),
@@ -294,8 +296,13 @@ def main() -> None:
     """The whole study, or a smoke run."""
     begin, ran_on = time.perf_counter(), commit()
     smoke = len(sys.argv) == 3 and sys.argv[1] == "--smoke"
+    if sys.argv[1:] == ["--continuum"]:
+        text = compare(RESULTS, STEPS, ran_on)
+        (RESULTS / "monte_carlo_continuum.md").write_text(text, encoding="utf-8")
+        print(text)
+        return
     if not smoke and len(sys.argv) > 1:
-        sys.exit("usage: python -m experiments.monte_carlo [--smoke FOLDER]")
+        sys.exit("usage: python -m experiments.monte_carlo [--smoke FOLDER | --continuum]")
     plan, folder = (SMOKE, Path(sys.argv[2])) if smoke else (FULL, RESULTS)
     found = study(plan)
     write(folder, found, plan, ran_on, time.perf_counter() - begin)

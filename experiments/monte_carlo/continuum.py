@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,16 +11,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.monte_carlo.rates import Rates, rates_of_particle
-from experiments.monte_carlo.sites import lattice_sum_per_nm6
+from experiments.monte_carlo.sites import HOST
 from padesign.config import RunFile, load_run_file
 from padesign.config.build import build_design
 from padesign.design.fixed import FixedDesign
 from padesign.kinetics.particle_network import particle_model
 from padesign.observables.nonlinearity import states_on_sweep
 from padesign.observables.solution import solve
+from padesign.parameters.hosts import load_host
+from padesign.parameters.lattice_sum import mean_field_distance_nm
 
 SYSTEM = Path(__file__).parents[2] / "configs" / "systems" / "lee2021_tm8.yaml"
-NEAREST = "host.nearest_distance_nm"
+NEAREST, MEAN_FIELD = "host.nearest_distance_nm", "host.mean_field_distance_nm"
 CELLS = 4
 
 
@@ -69,17 +70,16 @@ def particle() -> Particle:
 
 
 def lattice_distance_nm() -> float:
-    """The nearest distance with which mean field, 4 pi n/(3 r^3), has the lattice's sum of r^-6."""
-    density = particle().values["host.cation_density_nm3"]
-    return (4.0 * math.pi * density / (3.0 * lattice_sum_per_nm6())) ** (1.0 / 3.0)
+    """The distance with which mean field, 4 pi n/(3 r^3), has the lattice's sum of r^-6."""
+    return mean_field_distance_nm(load_host(HOST))
 
 
-def continuum(powers_kW_per_cm2: np.ndarray, nearest_nm: float | None = None) -> Curve:
-    """The curve of padesign, if wanted with another nearest distance."""
+def continuum(powers_kW_per_cm2: np.ndarray, mean_field_nm: float | None = None) -> Curve:
+    """The curve of padesign, if wanted with another distance of the mean field."""
     run, one = _design()
     hosts = one.hosts
-    if nearest_nm is not None:
-        hosts = tuple({**host, NEAREST: jnp.asarray(nearest_nm)} for host in hosts)
+    if mean_field_nm is not None:
+        hosts = tuple({**host, MEAN_FIELD: jnp.asarray(mean_field_nm)} for host in hosts)
     light, parts, solution = _solver()(hosts)
     band = solution.band(str(next(iter(run.emission or ()))))
     states, _ = states_on_sweep(light.network, solution.trace, jnp.log(1e3 * jnp.asarray(powers_kW_per_cm2)))

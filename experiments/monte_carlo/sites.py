@@ -11,9 +11,6 @@ from scipy.spatial import KDTree
 from padesign.parameters.hosts import load_host
 
 HOST = "beta-NaYF4"
-SITES = ((0.0, 0.0, 0.0, 1.0), (2.0 / 3.0, 1.0 / 3.0, 0.5, 0.5))
-"""Rare-earth sites of beta-NaYF4 in P-6 as (x, y, z, share that rare earths hold; Na has the rest): pedvide/simetuc,
-config_file_Yb_Tm.cfg, commit ed85e53c, the source of the host's lattice constants too."""
 
 
 class Cell(NamedTuple):
@@ -35,32 +32,17 @@ class Neighbours(NamedTuple):
 def orthogonal_cell() -> Cell:
     """The hexagonal lattice as a rectangular cell a, a sqrt(3), c of two primitive cells."""
     host = load_host(HOST)
-    if host.lattice_nm is None or host.cations_per_cell != sum(site[3] for site in SITES):
-        raise RuntimeError(f"the sites of {HOST} do not fit its lattice on record")
+    if host.lattice_nm is None:
+        raise RuntimeError(f"{HOST} has no lattice on record")
     a, _, c = host.lattice_nm
     lengths = np.array([a, a * math.sqrt(3.0), c])
     second = np.array([0.5 * a, 0.5 * a * math.sqrt(3.0), 0.0])
     places, share = [], []
-    for x, y, z, held in SITES:
+    for x, y, z, held in host.sites:
         first = np.array([(x - 0.5 * y) * a, 0.5 * y * a * math.sqrt(3.0), z * c])
         places += [first % lengths, (first + second) % lengths]
         share += [held, held]
     return Cell(lengths, np.array(places), np.array(share))
-
-
-def lattice_sum_per_nm6(reach_nm: float = 6.0) -> float:
-    """Sum of r^-6 [nm^-6] over the sites around one, each times the share of rare earths, mean over where one sits."""
-    cell = orthogonal_cell()
-    count = np.ceil(reach_nm / cell.lengths).astype(int)
-    grid = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in count), indexing="ij"), axis=-1).reshape(-1, 3)
-    total = 0.0
-    for place, weight in zip(cell.places, cell.share, strict=True):
-        for other, held in zip(cell.places, cell.share, strict=True):
-            r2 = ((grid * cell.lengths + other - place) ** 2).sum(axis=1)
-            r2 = r2[(r2 > 1e-9) & (r2 < reach_nm**2)]
-            total += weight * held * float((r2**-3).sum())
-    density = cell.share.sum() / cell.lengths.prod()
-    return total / cell.share.sum() + 4.0 * math.pi * density / (3.0 * reach_nm**3)
 
 
 def lattice_box(rng: np.random.Generator, fraction: float, ions: int) -> tuple[np.ndarray, np.ndarray]:

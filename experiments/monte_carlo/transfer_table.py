@@ -43,8 +43,9 @@ class Row(NamedTuple):
     random: Estimate
 
 
-def law_per_s(particle: Particle, percent: float, migration: float, nearest_nm: float) -> float:
+def law_per_s(particle: Particle, percent: float, migration: float, mean_field_nm: float) -> float:
     """kappa n_A of padesign's transfer law."""
+    nearest_nm = particle.values[NEAREST]
     rates, density = particle.rates, 0.01 * percent * particle.values["host.cation_density_nm3"]
     C6 = rates.channel_sum_C6(DONOR, ACCEPTOR)
     factor = transfer_factor(
@@ -54,6 +55,7 @@ def law_per_s(particle: Particle, percent: float, migration: float, nearest_nm: 
         density,
         density,
         nearest_nm,
+        mean_field_nm,
         acceptor_is_ground=True,
         acceptor_loss_per_s=0.0,
         acceptor_migration_C6=0.0,

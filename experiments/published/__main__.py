@@ -2,7 +2,7 @@
 
 Fits (`calibration.yaml`), predicts every system with the one set, predicts each fitted system again from a fit without
 it, and computes the trends. Writes the set, experiments/results/published.json, its figure and docs/evidence.md;
-`--rest` goes on with the systems that the record lacks, `--page` writes the page again.
+`--rest` goes on with what the record lacks after the fit, `--page` writes the page again.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments.published import page
+from experiments.published import kinds, page
 from padesign.calibration.avalanche import AvalancheForward
-from padesign.calibration.fit import Posterior, fit, spread_ln
-from padesign.calibration.forward import AbstractForward, Fitted, make_forward
+from padesign.calibration.fit import fit, spread_ln
+from padesign.calibration.forward import AbstractForward, make_forward
 from padesign.calibration.problem import Calibration, load_calibration
 from padesign.calibration.schema import Avalanche, ObservationFile
 from padesign.calibration.write import fitted_range, set_document, write_set
@@ -64,28 +64,50 @@ def main() -> None:
     problem = load_calibration(HERE / "calibration.yaml")
     if sys.argv[1:] == ["--rest"]:
         record = json.loads(RECORD.read_text(encoding="utf-8"))
-        predict_others(problem, record, began - 60.0 * record["minutes"])
-        return
-    prior = problem.fitted.prior_sigma_ln()
-    posterior = fit(problem.used, prior, told=say)
-    host = problem.fitted.base.host
-    document = set_document(problem.file, problem.fitted, posterior, problem.used, host)
-    write_set(document, PARAMETER_SETS / f"{problem.file.name}.yaml")
-    record: dict[str, Any] = {"calibration": calibration_record(problem, posterior), "commit": made_on}
-    nothing = np.zeros_like(posterior.theta)
-    record["before"] = [row for one in problem.used for row in told(one, nothing, np.diag(prior**2))]
-    record["left_out"] = []
-    for one in problem.used:
-        if isinstance(one, AvalancheForward):
-            rest = [other for other in problem.used if other is not one]
-            without = fit(rest, prior, posterior.theta, LEFT_OUT_EVALUATIONS, 2)
-            record["left_out"] += told(one, without.theta, without.covariance)
-            say(f"without {one.name}: {[round(r['predicted'], 2) for r in record['left_out'][-len(one.labels) :]]}")
-    record["fitted"] = [row for one in problem.used for row in told(one, posterior.theta, posterior.covariance)]
-    save(record, began)
-    record["trends"] = trends(problem.fitted, posterior)
-    save(record, began)
+        began -= 60.0 * record["minutes"]
+        if made_on not in record["commit"]:
+            record["commit"] += f", the rest on {made_on}"
+    else:
+        posterior = fit(problem.used, problem.fitted.prior_sigma_ln(), told=say)
+        host = problem.fitted.base.host
+        document = set_document(problem.file, problem.fitted, posterior, problem.used, host)
+        write_set(document, PARAMETER_SETS / f"{problem.file.name}.yaml")
+        record = {"calibration": calibration_record(problem, posterior), "commit": made_on}
+        nothing, prior = np.zeros_like(posterior.theta), np.diag(posterior.prior_sigma_ln**2)
+        record["before"] = [row for one in problem.used for row in told(one, nothing, prior)]
+        record["fitted"] = [row for one in problem.used for row in told(one, posterior.theta, posterior.covariance)]
+        save(record, began)
+    leave_out(problem, record, began)
+    trends(problem, record, began)
     predict_others(problem, record, began)
+    kinds_of_bulk(problem, record, began)
+
+
+def kinds_of_bulk(problem: Calibration, record: dict[str, Any], began: float) -> None:
+    """Which bulk crystals and glasses avalanche, where the record lacks them."""
+    rows = record.setdefault("bulk", [])
+    done = {row["name"] for row in rows}
+    theta = np.array(record["calibration"]["theta"])
+    for row in kinds.rows_of_the_tables()[0]:
+        if kinds.name_of(row) not in done:
+            rows.append(kinds.measured(row, problem.fitted, theta))
+            say(f"{rows[-1]['name']}: {rows[-1]['threshold']} {rows[-1]['S']}")
+            save(record, began)
+
+
+def leave_out(problem: Calibration, record: dict[str, Any], began: float) -> None:
+    """Predict every fitted system from a fit without it, where the record lacks it."""
+    theta, prior = np.array(record["calibration"]["theta"]), problem.fitted.prior_sigma_ln()
+    rows = record.setdefault("left_out", [])
+    done = {row["system"] for row in rows}
+    for one in problem.used:
+        if isinstance(one, AvalancheForward) and one.name not in done:
+            rest = [other for other in problem.used if other is not one]
+            without = fit(rest, prior, theta, LEFT_OUT_EVALUATIONS, 2)
+            new = told(one, without.theta, without.covariance)
+            rows += new
+            say(f"without {one.name}: {[round(row['predicted'], 2) for row in new]}")
+            save(record, began)
 
 
 def predict_others(problem: Calibration, record: dict[str, Any], began: float) -> None:
@@ -126,30 +148,34 @@ def told(one: AbstractForward, theta: np.ndarray, covariance: np.ndarray) -> lis
             "model_sigma_ln": float(model[k]),
             "size_sigma_ln": float(sizes[k]),
             "flags": list(out.flags),
+            "cases": {name: math.exp(ln[k]) for name, ln in out.cases.items()},
+            "composition": one.observation.composition if isinstance(one, AvalancheForward) else "stated",
             "source": one.source,
         }
         for k, label in enumerate(one.labels)
     ]
 
 
-def trends(fitted: Fitted, posterior: Posterior) -> list[dict[str, Any]]:
-    """Threshold and S along one number of a system."""
-    rows = []
+def trends(problem: Calibration, record: dict[str, Any], began: float) -> None:
+    """Threshold and S along one number of a system, where the record lacks them."""
+    rows = record.setdefault("trends", [])
+    done = {(row["trend"], row["at"]) for row in rows}
     for name, (path, steps) in TRENDS.items():
         for label, overrides in steps:
-            one = AvalancheForward(_observation(path), fitted, ROOT, overrides)
-            rows.append({"trend": name, "at": label} | threshold_and_S(one, posterior))
-            say(f"{name} {label}: {rows[-1]['threshold']:.3g} {rows[-1]['S']:.3g}")
-    return rows
+            if (name, label) not in done:
+                one = AvalancheForward(_observation(path), problem.fitted, ROOT, overrides)
+                rows.append({"trend": name, "at": label} | threshold_and_S(one, record["calibration"]))
+                say(f"{name} {label}: {rows[-1]['threshold']:.3g} {rows[-1]['S']:.3g}")
+        save(record, began)
 
 
 def _observation(path: str) -> Avalanche:
     return Avalanche(kind="avalanche", run_file=path)
 
 
-def threshold_and_S(one: AvalancheForward, posterior: Posterior) -> dict[str, Any]:
-    out = one.both(posterior.theta)
-    sigma = np.sqrt(np.einsum("ij,jk,ik->i", out.by_parameter, posterior.covariance, out.by_parameter))
+def threshold_and_S(one: AvalancheForward, fitted: dict[str, Any]) -> dict[str, Any]:
+    out = one.both(np.array(fitted["theta"]))
+    sigma = np.sqrt(np.einsum("ij,jk,ik->i", out.by_parameter, np.array(fitted["covariance"]), out.by_parameter))
     threshold, S = (float(x) for x in np.exp(out.ln))
     return {
         "threshold": threshold,

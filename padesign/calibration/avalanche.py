@@ -14,6 +14,7 @@ from padesign.calibration.forward import AbstractForward, Fitted, Outcome, fitte
 from padesign.calibration.schema import Avalanche
 from padesign.config.build import build_design, build_space
 from padesign.config.load import load_run_file
+from padesign.config.schema import RunFile
 from padesign.design.scene import Scene, solve_particle
 from padesign.errors import InputError
 from padesign.kinetics.particle_network import Conditions, Geometry, Signature
@@ -23,6 +24,7 @@ from padesign.programs import program
 NO_AVALANCHE_STEEPNESS = 5.0
 """ln of the irradiance that a particle without threshold is charged per unit of its missing growth rate."""
 WINDOW_DECADES = 0.05
+FURTHER = "further"
 
 
 class AvalancheForward(AbstractForward):
@@ -33,7 +35,7 @@ class AvalancheForward(AbstractForward):
     """
 
     def __init__(self, observation: Avalanche, fitted: Fitted, folder: Path, overrides: Sequence[str] = ()) -> None:
-        run = load_run_file(folder / observation.run_file, overrides).run
+        run = _with_sets(load_run_file(folder / observation.run_file, overrides).run, fitted, observation)
         reported = run.reported
         super().__init__(run.name, (reported.source if reported else None) or "", observation.use)
         self.observation, self.run, self._fitted = observation, run, fitted
@@ -41,10 +43,15 @@ class AvalancheForward(AbstractForward):
             raise InputError(f"{run.name} names no band in `emission`", file=observation.run_file)
         self._band = str(run.emission[0])
         space, self._design = build_space(run), build_design(run)
-        self.sets = [load_parameter_set(run.parameter_sets.get(name, name)) for name in space.slot_hosts({})]
+        self.sets = [load_parameter_set(run.parameter_sets[name]) for name in space.slot_hosts({})]
         self._values, self._carried = fitted.values(self.sets)
         self._sizes = [self._position(name, space) for name in observation.unstated]
-        self.size_sigma_ln = np.array(list(observation.unstated.values()))
+        self._shell, last = observation.further_shell, len(space.layers) - 1
+        sizes = list(observation.unstated.values())
+        if self._shell is not None:
+            self._sizes.append((last, None))
+            sizes = 2 * [*sizes, self._shell.sigma_ln] + [1.0]
+        self.size_sigma_ln = np.array(sizes)
         told = [
             (reported.threshold_kW_per_cm2 if reported else None, observation.threshold_sigma_ln, False),
             (reported.S if reported else None, observation.S_sigma_ln, observation.S_is == "at_least"),
@@ -66,11 +73,33 @@ class AvalancheForward(AbstractForward):
         return layers.index(layer), (ions.index(what) if what in ions else None)
 
     def predict(self, theta: np.ndarray) -> Outcome:
-        full = self.both(theta)
-        return Outcome(full.ln[self._rows], full.by_parameter[self._rows], full.by_size[self._rows], full.flags)
+        full, rows = self.both(theta), self._rows
+        cases = {name: ln[rows] for name, ln in full.cases.items()}
+        return Outcome(full.ln[rows], full.by_parameter[rows], full.by_size[rows], full.flags, cases)
 
     def both(self, theta: np.ndarray) -> Outcome:
-        """Threshold and S, whatever is reported."""
+        """Threshold and S, whatever is reported.
+
+        With a further shell that may be there the sizes are those of the two cases, each by the root of its
+        probability, and then half of what the cases differ by: in square they add up to the variance of the mixture.
+        """
+        if self._shell is None:
+            return self._one(theta, self._design.geometry)
+        geometry, share = self._design.geometry, self._shell.probability
+        thickness = jnp.asarray(geometry.thickness_nm).at[-1].set(0.0)
+        bare = Geometry(thickness, geometry.fraction, geometry.interface_mixing_nm)
+        without, within = self._one(theta, bare), self._one(theta, geometry)
+        apart = np.sqrt(share * (1.0 - share)) * (within.ln - without.ln)
+        by_size = [np.sqrt(1.0 - share) * without.by_size, np.sqrt(share) * within.by_size, apart[:, None]]
+        return Outcome(
+            (1.0 - share) * without.ln + share * within.ln,
+            (1.0 - share) * without.by_parameter + share * within.by_parameter,
+            np.concatenate(by_size, axis=1),
+            tuple(dict.fromkeys([*without.flags, *within.flags])),
+            {"bare": without.ln, "with a further shell": within.ln},
+        )
+
+    def _one(self, theta: np.ndarray, geometry: Geometry) -> Outcome:
         one = self._design
         found = _avalanche(
             one.signature,
@@ -78,7 +107,7 @@ class AvalancheForward(AbstractForward):
             self._fitted.keys,
             self._band,
             jnp.asarray(theta),
-            one.geometry,
+            geometry,
             tuple({key: float(v) for key, v in one.items()} for one in self._values),
             jnp.asarray(self._carried),
             one.conditions,
@@ -98,6 +127,20 @@ class AvalancheForward(AbstractForward):
                 shares.setdefault(ion, []).append(float(share))  # type: ignore[arg-type]
         wavelength = float(self.run.excitation.wavelength_nm)  # type: ignore[arg-type]
         return {"ions": shares, "temperature_K": [self.run.temperature_K], "pump_nm": [wavelength]}
+
+
+def _with_sets(run: RunFile, fitted: Fitted, observation: Avalanche) -> RunFile:
+    """The run with the sets of the fit, and with the further shell that its particle may have."""
+    if run.particle is None:
+        raise InputError(f"{run.name} has no particle", file=observation.run_file)
+    layers, shell = list(run.particle.layers), observation.further_shell
+    if shell is not None:
+        thickness = {"name": FURTHER, "host": layers[-1].host, "thickness_nm": shell.thickness_nm}
+        layers.append(type(layers[-1]).model_validate(thickness))
+    hosts = [str(layer.host) for layer in layers]
+    sets = {host: fitted.set_of(host) for host in hosts} | dict(run.parameter_sets)
+    particle = run.particle.model_copy(update={"layers": tuple(layers)})
+    return run.model_copy(update={"particle": particle, "parameter_sets": sets})
 
 
 @program(static_argnums=(0, 1, 2, 3))

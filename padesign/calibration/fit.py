@@ -108,3 +108,18 @@ def fit(
     return Posterior(
         theta, covariance, prior_sigma_ln, chi_square, used, len(observed), evaluations, converged, scaled.T @ scaled
     )
+
+
+def extra_scatter_ln(misses_ln: np.ndarray, known_variance: np.ndarray) -> float:
+    """Standard deviation of a further normal error, by maximum likelihood of what predictions missed.
+
+    `misses_ln` (n,) are logarithms of observed over predicted, `known_variance` (n,) the variances that are accounted
+    for. 0 where these explain the misses.
+    """
+
+    def minus_log_likelihood(sigma: float) -> float:
+        variance = known_variance + sigma**2
+        return float(0.5 * np.sum(np.log(variance) + misses_ln**2 / variance))
+
+    grid = np.linspace(0.0, 3.0 * max(1e-3, float(np.abs(misses_ln).max())), 301)
+    return float(grid[int(np.argmin([minus_log_likelihood(sigma) for sigma in grid]))])

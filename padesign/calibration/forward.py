@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +13,22 @@ import jax
 import numpy as np
 
 from padesign.calibration.schema import Avalanche, CrossSection, Lifetimes
-from padesign.parameters import ParameterSet
+from padesign.parameters import ParameterSet, load_parameter_set
 
 
 @dataclass(frozen=True)
 class Outcome:
     """Logarithms of predictions (n,), their derivatives `by_parameter` (n, parameters) and `by_size` (n, sizes).
 
-    Sizes are those that the source leaves open. `flags` say what a number means where it is not what was asked for.
+    Sizes are those that the source leaves open. `flags` say what a number means where it is not what was asked for,
+    `cases` the logarithms (n,) of what a prediction is the mean of.
     """
 
     ln: np.ndarray
     by_parameter: np.ndarray
     by_size: np.ndarray
     flags: tuple[str, ...] = ()
+    cases: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 class AbstractForward(ABC):
@@ -52,10 +54,15 @@ class AbstractForward(ABC):
 
 @dataclass(frozen=True)
 class Fitted:
-    """The names of the fitted parameters and the set they start from."""
+    """The names of the fitted parameters, the set they start from and the sets of other hosts."""
 
     base: ParameterSet
     keys: tuple[str, ...]
+    hosts: Mapping[str, str] = field(default_factory=dict)
+
+    def set_of(self, host: str) -> str:
+        """Name of the set that a host has beside this fit."""
+        return self.base.name if host == self.base.host else self.hosts.get(host, load_parameter_set(host).name)
 
     def prior_sigma_ln(self) -> np.ndarray:
         """Spread of every logarithm: that of a lognormal with the mean and sigma of the base set."""

@@ -1,4 +1,4 @@
-"""Lifetime of a level in the bulk at weak excitation against concentration."""
+"""Lifetime of a level in the bulk at weak excitation against concentration, read as the measurement was."""
 
 from __future__ import annotations
 
@@ -8,20 +8,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from padesign.calibration.decay import Decay, decay_of, integral_over_maximum_s, one_over_e_s
 from padesign.calibration.forward import AbstractForward, Fitted, Outcome, fitted_values
 from padesign.calibration.schema import Lifetimes
 from padesign.errors import InputError
 from padesign.kinetics.particle_network import Conditions, Geometry, Signature, particle_model
 from padesign.programs import program
 from padesign.solve.stability import excited_system
+from padesign.spectroscopy.transfer_law import HOPS
 from padesign.types import ScalarLike
 
 BULK_RADIUS_nm = 1e4
 MAX_LEVEL_cm1 = 30000.0
+SLOWEST_per_s = 1e-3
+"""Added to the hopping rate, which must be positive."""
 
 
 class LifetimeForward(AbstractForward):
-    """1 / (radiative + multiphonon + transfer losses of the level), one number per concentration."""
+    """One number per concentration, read off the decay of `padesign.calibration.decay` as the observation says."""
 
     def __init__(self, observation: Lifetimes, fitted: Fitted) -> None:
         super().__init__(observation.label, observation.source, observation.use)
@@ -32,9 +36,11 @@ class LifetimeForward(AbstractForward):
             (observation.ion,), ((True,),), (1,), (0,), (fitted.base.name,), MAX_LEVEL_cm1, False
         )
         levels = particle_model(self._signature).tables[observation.ion].level_ids
-        if observation.level not in levels[1:]:
-            raise InputError(f"{observation.ion} has no excited level `{observation.level}`", cure=", ".join(levels))
-        self._level = levels.index(observation.level) - 1
+        for name in filter(None, (observation.level, observation.fed_by)):
+            if name not in levels[1:]:
+                raise InputError(f"{observation.ion} has no excited level `{name}`", cure=", ".join(levels))
+        self._level = levels.index(observation.level)
+        self._feed = levels.index(observation.fed_by) if observation.fed_by else None
         self.labels = tuple(f"{c:g} %" for c in observation.mol_percent)
         self.units = ("ms",) * len(self.labels)
         self.ln_observed = np.log(observation.lifetime_ms)
@@ -45,7 +51,8 @@ class LifetimeForward(AbstractForward):
         one = self._observation
         ln, jacobian = _lifetimes(
             self._signature,
-            self._level,
+            (self._level, self._feed),
+            (one.reading, one.prompt_share),
             self._fitted.keys,
             jnp.asarray(theta),
             {key: float(value) for key, value in self._fitted.base.values.items()},
@@ -59,10 +66,11 @@ class LifetimeForward(AbstractForward):
         return {"ions": {one.ion: list(one.mol_percent)}, "temperature_K": [one.temperature_K], "pump_nm": []}
 
 
-@program(static_argnums=(0, 1, 2))
+@program(static_argnums=(0, 1, 2, 3))
 def _lifetimes(
     signature: Signature,
-    level: int,
+    levels: tuple[int, int | None],
+    reading: tuple[str, float],
     keys: tuple[str, ...],
     theta: jax.Array,
     values: dict[str, Any],
@@ -70,12 +78,26 @@ def _lifetimes(
     temperature_K: ScalarLike,
 ) -> tuple[jax.Array, jax.Array]:
     """ln of the lifetimes in ms and derivatives; (concentrations,) and (concentrations, keys)."""
+    model = particle_model(signature)
+    process = model.processes
 
     def one(theta: jax.Array, fraction: jax.Array) -> jax.Array:
         geometry = Geometry(jnp.array([BULK_RADIUS_nm]), fraction.reshape(1, 1), jnp.asarray(0.0))
         conditions = Conditions(jnp.asarray(1000.0), jnp.asarray(temperature_K))
-        light, _ = particle_model(signature).build(geometry, [fitted_values(values, keys, theta)], conditions)
-        return jnp.log(1e3 / -excited_system(light.network).at_rest[level, level])
+        light, parts = model.build(geometry, [fitted_values(values, keys, theta)], conditions)
+        at_rest, dark = excited_system(light.network).at_rest, light.network.dark[0][0]
+
+        def decay(level: int) -> Decay:
+            loss = dark[:, level].sum() - dark[level, level]
+            hops = process.exchange & (process.donor_from == level) & (process.acceptor_from == 0)
+            hopping = HOPS * jnp.sum(parts.C6_nm6_per_s[np.flatnonzero(hops)]) * parts.density_nm3[0, 0] ** 2
+            return decay_of(loss, -at_rest[level - 1, level - 1] - loss, hopping + SLOWEST_per_s)
+
+        own, feed = levels
+        if reading[0] == "one_over_e":
+            return jnp.log(1e3 * one_over_e_s(decay(own)))
+        above = None if feed is None else decay(feed)
+        return jnp.log(1e3 * integral_over_maximum_s(decay(own), above, reading[1]))
 
     def both(fraction: jax.Array) -> tuple[jax.Array, jax.Array]:
         return jax.value_and_grad(one)(theta, fraction)

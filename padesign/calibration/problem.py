@@ -44,7 +44,7 @@ def load_calibration(path: Path) -> Calibration:
         raise InputError("names a parameter twice", path=("fit",), file=str(path))
     if not file.name.startswith(f"{base.host}_"):
         raise InputError(f"must begin with `{base.host}_`", path=("name",), file=str(path))
-    fitted = Fitted(base, file.fit)
+    fitted = Fitted(base, file.fit, file.hosts)
     forwards = []
     for name in file.observations:
         there = path.parent / name

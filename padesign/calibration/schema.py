@@ -7,17 +7,20 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from padesign.config.quantity import Quantity
-from padesign.config.values import Closed, FileSafe, Ion, MolPercent, Temperature, Text, Wavelength
+from padesign.config.values import Closed, FileSafe, Host, Ion, MolPercent, Temperature, Text, Wavelength
 
 SigmaLn = Annotated[float, Quantity("", 1e-3, 10.0)]
 Positive = Annotated[float, Quantity("", 1e-40, 1e40)]
+Share = Annotated[float, Quantity("", 0.0, 1.0)]
 Fit = Literal["fit", "predict"]
 
 
 class Lifetimes(Closed):
-    """How long a level lasts in the bulk at weak excitation, by concentration: 1 / (its losses and its transfer).
+    """How long a level lasts in the bulk at weak excitation, by concentration, and how that was read.
 
-    With random sites this is the integral of a normalised decay, which is what the law of transfer gives.
+    `integral` is that of a trace that is 1 at its maximum, `one_over_e` the time to 1/e of the start. A pulse into
+    `fed_by` fills the level slowly: the trace begins at the share `prompt_share` of its height and rises while the
+    level above empties. Without `fed_by` the integral is 1 / (losses and transfer), as the law of transfer gives it.
     """
 
     kind: Literal["lifetime"]
@@ -29,6 +32,9 @@ class Lifetimes(Closed):
     temperature_K: Temperature = 295.0
     mol_percent: tuple[MolPercent, ...]
     lifetime_ms: tuple[Positive, ...]
+    reading: Literal["integral", "one_over_e"] = "integral"
+    fed_by: Text | None = None
+    prompt_share: Share = 1.0
     sigma_ln: SigmaLn
     use: Fit = "fit"
 
@@ -49,11 +55,20 @@ class CrossSection(Closed):
     use: Fit = "fit"
 
 
+class FurtherShell(Closed):
+    """An inert shell about the outermost layer that the source neither states nor excludes."""
+
+    probability: Share
+    thickness_nm: Positive
+    sigma_ln: SigmaLn
+
+
 class Avalanche(Closed):
     """Threshold and S (of the first band) that the run file of a system reports.
 
     `unstated` names what the source does not give (`core.diameter_nm`, `shell.thickness_nm`, `core.Tm`) with the
-    standard deviation of its logarithm. A bound (`S_is: at_least`) is compared and never fitted.
+    standard deviation of its logarithm. A bound (`S_is: at_least`) is compared and never fitted. With `further_shell`
+    the prediction is the mean of the logarithms with and without it, and their difference part of its spread.
     """
 
     kind: Literal["avalanche"]
@@ -62,6 +77,9 @@ class Avalanche(Closed):
     S_sigma_ln: SigmaLn = 0.25
     S_is: Literal["value", "at_least"] = "value"
     unstated: dict[str, SigmaLn] = Field(default_factory=dict)
+    further_shell: FurtherShell | None = None
+    composition: Literal["stated", "in part", "assumed"] = "stated"
+    """What the source says of the mol% of every active ion in every layer: all, of some layers, or less."""
     use: Fit = "fit"
     reason: Text | None = None
     """Why the model is known to miss it: what is lacking in the model or in the data."""
@@ -86,6 +104,8 @@ class CalibrationFile(Closed):
     """Name of the new set; it begins with that of the host."""
     base: Text
     """The set whose values and uncertainties are the prior."""
+    hosts: dict[Host, Text] = Field(default_factory=dict)
+    """Sets of other hosts where they are not the default ones; they follow the fit in what they have taken over."""
     fit: tuple[Text, ...]
     """Names of positive parameters; each varies by a factor whose logarithm has the spread of the base set."""
     observations: tuple[Text, ...]

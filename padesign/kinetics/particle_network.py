@@ -207,7 +207,9 @@ class ParticleModel:
 
         r_min = of_ions("host.nearest_distance_nm")
         kernel = cell_mean_kernel_per_nm3(inner, outer, r_min)
-        crowd = Crowd(density, kernel, r_min, transfer_over_diffusion(kernel, inner, outer, r_min), outer - inner)
+        over_diffusion = transfer_over_diffusion(kernel, inner, outer, r_min)
+        r_mf = of_ions("host.mean_field_distance_nm")
+        crowd = Crowd(density, kernel, r_min, r_mf, over_diffusion, outer - inner)
 
         outside = conditions.surroundings
         swept_nm = jnp.asarray(conditions.wavelength_nm, dtype=float)

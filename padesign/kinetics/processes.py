@@ -132,7 +132,7 @@ def _matter(tables: Sequence[IonTable], every: np.ndarray, rates: Sequence[IonRa
     width = np.array([float(one.width_cm1) for one in rates])
     slope = min(float(values[f"transfer.slope_{kind}_cm"]) for kind in ("cross_relaxation", "upconversion"))
     crowded = float(values["host.cation_density_nm3"]) * float(
-        mean_field_constant_nm3_per_s(1.0, values["host.nearest_distance_nm"])
+        mean_field_constant_nm3_per_s(1.0, values["host.mean_field_distance_nm"])
     )
     surplus = (E[d, i] - E[d, i2]) - (E[a, j2] - E[a, j])
     C6 = _exothermic_without_weights(

@@ -32,7 +32,8 @@ _NO_IONS = 1e-12
 
 
 class Crowd(NamedTuple):
-    """Where the ions are: `density_nm3` (cells, ions), `kernel_per_nm3` (cells, cells), the nearest distance.
+    """Where the ions are: `density_nm3` (cells, ions), `kernel_per_nm3` (cells, cells), the nearest distance and that
+    of the lattice's mean field.
 
     `over_diffusion` (cells, cells) is what `transfer_over_diffusion` says, `thickness_nm` (cells,) that of the cells.
     """
@@ -40,6 +41,7 @@ class Crowd(NamedTuple):
     density_nm3: Float[Array, "cells ions"]
     kernel_per_nm3: Float[Array, "cells cells"]
     nearest_distance_nm: Scalar
+    mean_field_distance_nm: Scalar
     over_diffusion: Float[Array, "cells cells"]
     thickness_nm: Float[Array, " cells"]
 
@@ -256,6 +258,7 @@ class Transfer:
             density[d][:, :, None],
             density[a][:, None, :],
             crowd.nearest_distance_nm,
+            crowd.mean_field_distance_nm,
             acceptor_is_ground=(p.acceptor_from[self._example] == 0)[:, None, None],
             acceptor_loss_per_s=decay.T[level_a][:, None, x],
             acceptor_migration_C6=hopping.T[level_a][:, None, x],

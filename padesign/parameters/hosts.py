@@ -59,7 +59,8 @@ class Host:
     `crystal_system` is one of the seven or `glass`; `lattice_nm` is (a, b, c), `None` where no lattice constants are
     known; `aliovalent` says that a trivalent lanthanide replaces a divalent cation, which needs charge compensation
     and makes dopants pair up. `lattice_source` cites the lattice, `lattice_assumption` says that it is not from a
-    publication. `dispersion` is `None` where none is on record.
+    publication. `sites` are the places of the dopable cations as (x, y, z, share held by them) in units of the cell's
+    edges, empty where not on record; `angles_deg` are those of the cell. `dispersion` is `None` where none is known.
     """
 
     name: str
@@ -76,6 +77,8 @@ class Host:
     lattice_source: str
     lattice_assumption: bool
     dispersion: Dispersion | None
+    angles_deg: tuple[float, float, float] | None = None
+    sites: tuple[tuple[float, float, float, float], ...] = ()
 
     @property
     def cation_density_nm3(self) -> float:
@@ -92,10 +95,12 @@ def hosts() -> dict[str, Host]:
     for name, row in document["hosts"].items():
         cell = row["lattice"]
         lengths = (float(cell["a"]), float(cell["b"]), float(cell["c"])) if "a" in cell else None
+        angles = None
         if lengths is None:
             volume = float(cell["volume"])
         else:
-            volume = _cell_volume(*lengths, *(float(cell[angle]) for angle in ("alpha", "beta", "gamma")))
+            angles = (float(cell["alpha"]), float(cell["beta"]), float(cell["gamma"]))
+            volume = _cell_volume(*lengths, *angles)
         found[name] = Host(
             name=name,
             formula=row["formula"],
@@ -111,6 +116,8 @@ def hosts() -> dict[str, Host]:
             lattice_source=references[cell["source"]],
             lattice_assumption=bool(cell["assumption"]),
             dispersion=_dispersion(row["dispersion"], references) if "dispersion" in row else None,
+            angles_deg=angles,
+            sites=tuple((float(x), float(y), float(z), float(held)) for x, y, z, held in cell.get("sites", ())),
         )
     return found
 

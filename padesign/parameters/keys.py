@@ -9,6 +9,7 @@ from padesign.errors import InputError
 GLOBAL_KEYS: dict[str, str] = {
     "host.cation_density_nm3": "nm^-3",
     "host.nearest_distance_nm": "nm",
+    "host.mean_field_distance_nm": "nm",
     "host.refractive_index": "1",
     "host.phonon_energy_cm1": "cm^-1",
     "host.reference_temperature_K": "K",

@@ -7,12 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from padesign.calibration.fit import fit
+from padesign.calibration.avalanche import AvalancheForward
+from padesign.calibration.fit import fit, spread_ln
+from padesign.calibration.forward import Outcome
 from padesign.calibration.problem import Calibration, load_calibration
+from padesign.calibration.schema import Avalanche, FurtherShell
 from padesign.calibration.write import set_document, write_set
 from padesign.cli.definitions import range_notes
 from padesign.config import RunFileError
 from padesign.errors import InputError
+from padesign.kinetics.particle_network import Geometry
 from padesign.parameters import load_parameter_set
 from padesign.parameters.valid_range import ValidRange
 from padesign.particle.layers import Layer, Particle
@@ -36,7 +40,7 @@ def problem(tmp_path_factory: pytest.TempPathFactory) -> Calibration:
 
 
 def test_derivatives_of_every_observation_are_differences(problem: Calibration) -> None:
-    theta, step = np.array([0.2, -0.3, 0.05]), 1e-5
+    theta, step = np.array([0.2, -0.3, 0.05]), 1e-4
     for one in problem.used:
         exact = one.predict(theta).by_parameter
         for k, direction in enumerate(np.eye(3)):
@@ -82,6 +86,28 @@ def test_a_written_set_is_the_base_with_the_fitted_values(problem: Calibration, 
     assert made.valid_for is not None
     assert made.valid_for.outside({"Tm": [3.0]}, 295.0, [1064.0]) == []
     assert made.digest != base.digest
+
+
+def test_a_shell_that_may_be_there_makes_a_mixture_of_both_cases(
+    problem: Calibration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mean and variance of the mixture, from the means and variances of its parts."""
+    shell = FurtherShell(probability=0.3, thickness_nm=3.0, sigma_ln=0.4)
+    run_file = "configs/systems/zhan2023_tandem.yaml"
+    what = Avalanche(kind="avalanche", run_file=run_file, unstated={"core.diameter_nm": 0.5}, further_shell=shell)
+    one = AvalancheForward(what, problem.fitted, Path(__file__).parents[2])
+    shares, means, spreads = (0.7, 0.3), np.array([[2.0, 3.0], [1.0, 3.5]]), np.array([[0.4, 0.2], [0.1, 0.6]])
+
+    def case(theta: np.ndarray, geometry: Geometry) -> Outcome:
+        k = int(geometry.thickness_nm[-1] > 0.0)
+        return Outcome(means[k], np.full((2, 3), float(k)), np.stack([spreads[k] / 0.5, np.zeros(2)], axis=1))
+
+    monkeypatch.setattr(one, "_one", case)
+    out = one.both(np.zeros(3))
+    np.testing.assert_allclose(out.ln, shares @ means)
+    np.testing.assert_allclose(out.by_parameter, 0.3)
+    variance = shares @ (means**2 + spreads**2) - (shares @ means) ** 2
+    np.testing.assert_allclose(spread_ln(out, one), np.sqrt(variance))
 
 
 def test_what_lies_outside_the_range_of_a_set_is_told_by_kind() -> None:

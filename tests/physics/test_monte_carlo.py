@@ -17,11 +17,12 @@ from experiments.monte_carlo.sites import (
     HOST,
     lattice_box,
     lattice_sphere,
-    lattice_sum_per_nm6,
     neighbours,
     orthogonal_cell,
 )
 from padesign.parameters import load_parameter_set
+from padesign.parameters.hosts import load_host
+from padesign.parameters.lattice_sum import lattice_sum_per_nm6
 from padesign.solve.steady import stationary_distribution
 from tests.systems.particles import TM_GEOMETRY, build, particle_model, tm_signature, values
 
@@ -151,7 +152,7 @@ def test_the_lattice_has_the_density_of_the_host_and_its_two_shortest_distances(
     far = neighbours(places, 3.0)
     middle = np.flatnonzero((places**2).sum(axis=1) < 1.0)
     sums = [(far.distance_nm[far.start[i] : far.start[i + 1]] ** -6.0).sum() for i in middle]
-    assert np.mean(sums) == pytest.approx(lattice_sum_per_nm6(), rel=0.15)
+    assert np.mean(sums) == pytest.approx(lattice_sum_per_nm6(load_host(HOST)), rel=0.15)
 
 
 class _AtOnce:

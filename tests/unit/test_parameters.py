@@ -20,7 +20,9 @@ from padesign.parameters import (
     load_host,
     load_parameter_set,
 )
+from padesign.parameters.hosts import hosts
 from padesign.parameters.keys import GLOBAL_KEYS, energy_key, unit_of
+from padesign.parameters.lattice_sum import lattice_sum_per_nm6, mean_field_distance_nm
 from padesign.parameters.load import PARAMETER_SETS
 from padesign.spectroscopy.tables import load_ion
 
@@ -71,6 +73,27 @@ def test_cation_density_and_nearest_distance_follow_from_the_lattice(shipped: Pa
         assert shipped.values["host.nearest_distance_nm"] == pytest.approx(
             math.hypot(a / math.sqrt(3), c / 2), rel=1e-4
         )
+
+
+def test_the_mean_field_of_a_lattice_is_the_sum_over_its_sites(shipped: ParameterSet) -> None:
+    if shipped.name.endswith("_lattice"):
+        expected = mean_field_distance_nm(load_host(shipped.host))
+    elif shipped.calibrated:
+        expected = load_parameter_set(f"{shipped.host}_lattice").values["host.mean_field_distance_nm"]
+    else:
+        expected = shipped.values["host.nearest_distance_nm"]
+    assert shipped.values["host.mean_field_distance_nm"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_sums_over_sites_are_the_known_ones() -> None:
+    """Sum of (a/r)^6, simple cubic: 8.4019 (J. E. Jones and A. E. Ingham, Proc. R. Soc. A 107, 636 (1925))."""
+    cubic = load_host("KMgF3")
+    assert cubic.lattice_nm is not None
+    assert lattice_sum_per_nm6(cubic) * cubic.lattice_nm[0] ** 6 == pytest.approx(8.4019, rel=1e-4)
+    for name, host in hosts().items():
+        assert not host.sites or sum(site[3] for site in host.sites) == host.cations_per_cell, name
+    with pytest.raises(InputError, match="KPb2Cl5"):
+        lattice_sum_per_nm6(load_host("KPb2Cl5"))
 
 
 def test_hosts_have_exactly_one_default_set() -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 
-from experiments.published.page import NINETY, hit, inside
+from experiments.published.judge import NINETY, hit, inside, model_error_ln
+from padesign.calibration.fit import extra_scatter_ln
 
 
 def row(what: str, observed: float, predicted: float, **more: Any) -> dict[str, Any]:
@@ -34,3 +36,17 @@ def test_an_interval_adds_all_errors_in_square() -> None:
     assert not inside(row("S", 20.0, 20.0 * edge * 1.001), 1.0)
     assert inside(row("S", 20.0, 20.0 * edge * 1.001), 1.1)
     assert inside(row("S", 20.0, 2e4, at_least=True), 1.0)
+
+
+def test_scatter_beyond_the_known_errors_is_found_and_none_is_invented() -> None:
+    normal = np.random.default_rng(3).normal(size=4000)
+    known = np.full(4000, 0.3**2)
+    assert extra_scatter_ln(0.5 * normal, known) == pytest.approx(0.4, abs=0.02)
+    assert extra_scatter_ln(0.2 * normal, known) == 0.0
+
+
+def test_a_number_is_no_evidence_for_its_own_interval() -> None:
+    rows = [row("threshold", 10.0, 10.0 * ratio) for ratio in (1.1, 0.9, 1.05, 20.0)]
+    assert model_error_ln(rows, "threshold") > 1.0
+    assert model_error_ln(rows, "threshold", rows[3]) == 0.0
+    assert model_error_ln(rows, "S") == 0.0

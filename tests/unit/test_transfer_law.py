@@ -21,6 +21,7 @@ BASE = {
     "donor_density_nm3": 0.14,
     "acceptor_density_nm3": 0.14,
     "nearest_distance_nm": 0.387,
+    "mean_field_distance_nm": 0.387,
     "acceptor_is_ground": True,
     "acceptor_loss_per_s": 0.0,
     "acceptor_migration_C6": 0.0,
@@ -63,7 +64,8 @@ def test_static_limit_is_inokuti_and_hirayama():
     """No hopping, no loss: kappa n_A = (8/9) pi^3 n_A^2 C. Bias of the cap: f^2/2 = 2e-8 here."""
     n = 1e-3 * 3 / 2
     expected = 8 / 9 * math.pi**3 * n * 340.0
-    value = rate_constant(migration_C6=0.0, donor_loss_per_s=1e-12, acceptor_density_nm3=n, nearest_distance_nm=0.2)
+    case = {"nearest_distance_nm": 0.2, "mean_field_distance_nm": 0.2}
+    value = rate_constant(migration_C6=0.0, donor_loss_per_s=1e-12, acceptor_density_nm3=n, **case)
     assert value == pytest.approx(expected, rel=2e-7)
 
 
@@ -73,6 +75,7 @@ def test_fast_hopping_limit_is_quadratic_in_concentration():
     Bias: G(x) - 1 = 0.64 x with x = 1e-5, since C << C_mig; the cap takes f^2/2 = 1e-9.
     """
     case = {"channel_sum_C6": 1.0, "migration_C6": 1e10, "donor_loss_per_s": 1e-9, "nearest_distance_nm": 1e-3}
+    case |= {"mean_field_distance_nm": 1e-3}
     for n in (0.1, 0.2):
         law = 2 * math.pi**2 / 3 * math.sqrt(HOP * 1e10) * n
         value = rate_constant(**case, donor_density_nm3=n, acceptor_density_nm3=n)
@@ -104,6 +107,15 @@ def test_factor_is_at_most_one_and_grows_with_hopping():
 
 def test_mean_field_is_exact_when_hopping_is_fastest():
     assert factor(migration_C6=1e14) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_the_sum_over_the_lattice_is_the_cap_wherever_the_kernel_is_cut():
+    crowded = {"migration_C6": 1e14, "mean_field_distance_nm": 0.2864}
+    assert factor(**crowded) == pytest.approx((0.387 / 0.2864) ** 3, rel=1e-6)
+    cap = float(mean_field_constant_nm3_per_s(BASE["channel_sum_C6"], 0.2864))
+    assert rate_constant(**crowded) == pytest.approx(cap, rel=1e-6)
+    few = {"mean_field_distance_nm": 0.2864}
+    assert rate_constant(**few, nearest_distance_nm=0.3) == pytest.approx(rate_constant(**few), rel=1e-12)
 
 
 EDGES = [
