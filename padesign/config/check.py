@@ -323,9 +323,18 @@ def _parameter_set_problems(run: RunFile) -> Iterable[Problem]:
             yield Problem(path, f'unknown parameter set "{name}"', cure)
 
 
+_ISOTHERMAL = ("rise_time", "lifetime", "thermal_sensitivity")
+"""Objectives that read a particle at the temperature outside."""
+
+
 def _heating_problems(run: RunFile) -> Iterable[Problem]:
-    warms = run.particle is not None and run.particle.surroundings.thermal_resistance_K_per_W is not None
-    if warms and run.solver.steady_state != "continuation":
+    if run.particle is None or run.particle.surroundings.thermal_resistance_K_per_W is None:
+        return
+    for path, objective in _objectives(run):
+        if getattr(objective, "kind", None) in _ISOTHERMAL:
+            what = f"is {objective.kind}, which keeps the temperature, but the particle has a thermal resistance"  # type: ignore[attr-defined]
+            yield Problem((*path, "kind"), what, "remove `particle.surroundings.thermal_resistance_K_per_W`")
+    if run.solver.steady_state != "continuation":
         what = f'is "{run.solver.steady_state}", which keeps the temperature, but the particle has a thermal resistance'
         cure = "write `continuation`, or remove `particle.surroundings.thermal_resistance_K_per_W`"
         yield Problem(("solver", "steady_state"), what, cure)

@@ -69,7 +69,7 @@ class TrustRegion:
 def _rank_one(curvature: np.ndarray, step: np.ndarray, change: np.ndarray) -> np.ndarray:
     left = change - curvature @ step
     along = float(left @ step)
-    if abs(along) < _SKIP * np.linalg.norm(left) * np.linalg.norm(step):
+    if abs(along) <= _SKIP * np.linalg.norm(left) * np.linalg.norm(step):
         return curvature
     return curvature + np.outer(left, left) / along
 

@@ -45,9 +45,7 @@ def folds(solution: Solution, band: Band) -> Folds:
     down = jnp.argmin(jnp.where(after, jax.vmap(lambda k: _extreme(trace, k))(jnp.arange(turns_on.size)), jnp.inf))
     frozen = jax.lax.stop_gradient(solution.network)
     found = jax.lax.map(lambda k: turning_point(frozen, trace, k), jnp.stack([up, down]))
-    log_up, log_down = (
-        attached(solution.network, jax.tree.map(lambda part, k=k: part[k], found)) for k in (0, 1)
-    )
+    log_up, log_down = (attached(solution.network, jax.tree.map(lambda part, k=k: part[k], found)) for k in (0, 1))
     middle = jax.lax.stop_gradient(0.5 * (log_up + log_down))
     weights = solution.light.weights(band)
     emission = jax.vmap(lambda u: log_emission(weights, u))(trace.log_populations)

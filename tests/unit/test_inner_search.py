@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.optimize import rosen, rosen_der
+from scipy.optimize import minimize, rosen, rosen_der
 
-from padesign.design.descent import descend, hopeless
+from padesign.design.descent import Spent, descend, hopeless
 from padesign.design.known import locate
 from padesign.design.robust import Robust
 from padesign.design.rounding import Steps, on_grid
@@ -19,10 +20,11 @@ from padesign.design.trial import Candidate
 from padesign.kinetics.particle_network import Geometry
 from padesign.particle.layers import Layer, Particle
 from padesign.search.front import find_front, hypervolume
-from padesign.search.repeats import rival, worth_repeating
+from padesign.search.repeats import go_on_from, rival, worth_repeating
 from padesign.search.runfolder import TrialRecord
 from tests.systems.avalanche import Avalanche
 
+FLAT = np.zeros((6, 6))
 HOST = ("beta-NaYF4",)
 SPACE = DesignSpace(
     (
@@ -47,7 +49,7 @@ def test_every_rounded_design_is_on_the_grid_inside_all_limits_and_next_to_the_d
         sizes = np.array([radius, rng.uniform(1.0, min(6.0, 12.0 - radius))])
         tm = rng.uniform(0.02, 0.6)
         shares = np.array([[tm, rng.uniform(0.05, min(0.9, 1.0 - tm))], [0.0, 0.0]])
-        for t, x in on_grid(sizes, shares, rng.normal(size=6), bounds, steps, 3):
+        for t, x in on_grid(sizes, shares, rng.normal(size=6), FLAT, bounds, steps, 3):
             assert np.abs(t / 0.5 - np.round(t / 0.5)).max() < 1e-9 and np.abs(t - sizes).max() < 0.5
             inner = x[0][~np.isclose(x[0], [0.05, 0.05])]  # a limit off the grid is a neighbour of its own
             assert np.abs(inner / 0.02 - np.round(inner / 0.02)).max(initial=0.0) < 1e-9
@@ -58,10 +60,18 @@ def test_every_rounded_design_is_on_the_grid_inside_all_limits_and_next_to_the_d
 def test_rounding_follows_the_slope_of_the_loss_and_stays_where_nothing_is_rounded() -> None:
     bounds, shares = SPACE.bounds({}), np.array([[0.1, 0.2], [0.0, 0.0]])
     slope = np.array([1.0, -1.0, 0.0, 0.0, 0.0, 0.0])
-    (best, _), *_ = on_grid(np.array([6.24, 3.26]), shares, slope, bounds, Steps(0.5, 0.0), 4)
+    (best, _), *_ = on_grid(np.array([6.24, 3.26]), shares, slope, FLAT, bounds, Steps(0.5, 0.0), 4)
     assert best.tolist() == [6.0, 3.5]
-    ((same, _),) = on_grid(np.array([6.24, 3.26]), shares, slope, bounds, Steps(), 4)
+    ((same, _),) = on_grid(np.array([6.24, 3.26]), shares, slope, FLAT, bounds, Steps(), 4)
     assert same.tolist() == [6.24, 3.26]
+
+
+def test_rounding_keeps_the_numbers_together_that_a_ridge_binds() -> None:
+    """Radius and thickness whose sum must not change: one goes up where the other goes down."""
+    bounds, shares, ridge = SPACE.bounds({}), np.array([[0.1, 0.2], [0.0, 0.0]]), np.zeros((6, 6))
+    ridge[:2, :2] = 100.0
+    (best, _), *_ = on_grid(np.array([6.3, 3.2]), shares, np.zeros(6), ridge, bounds, Steps(0.5, 0.0), 4)
+    assert best.tolist() == [6.5, 3.0]
 
 
 def steepness(geometry: Geometry) -> float:
@@ -131,6 +141,51 @@ def test_a_descent_finds_the_minimum_and_one_that_is_hopeless_is_given_up() -> N
     )
     assert given_up.ended_because == "hopeless" and len(given_up.lowest) == 4
     assert not hopeless([5.0, 4.0, 3.0, 2.0], (5.0, 4.5, 4.0, 3.5, 1.9))
+
+
+def test_a_descent_along_a_curved_ridge_beside_a_cliff_spends_few_evaluations_beyond_it() -> None:
+    """The steepest avalanche lies where it just fits into the power window; a step further its slope is gone."""
+    seen: list[float] = []
+
+    def cliff(x: np.ndarray) -> tuple[float, np.ndarray]:
+        across = x[0] - 0.3 * x[1] ** 2
+        beyond = 200.0 * np.logaddexp(across / 0.005, 0.0) * 0.005 if across < 0.5 else 100.0 * across + 50.0
+        slope = 200.0 / (1.0 + np.exp(-across / 0.005)) if across < 0.5 else 100.0
+        seen.append(across)
+        loss = -0.3 * x[0] + 0.1 * (x[1] - 1.5) ** 2 + beyond
+        return loss, np.array([-0.3 + slope, 0.2 * (x[1] - 1.5) - 0.6 * x[1] * slope])
+
+    found = descend(cliff, np.array([-1.0, 0.0]), evaluations=60, stall=0.0)
+    beyond_it = sum(one > 0.5 for one in seen)
+    options = {"maxfun": len(seen), "ftol": 0.0, "gtol": 0.0}
+    line_search = minimize(cliff, np.array([-1.0, 0.0]), jac=True, method="L-BFGS-B", options=options)
+    assert beyond_it <= 0.1 * 60 and found.loss < -0.7 and found.loss < line_search.fun, line_search.fun
+
+
+def test_a_descent_ends_where_the_budget_does() -> None:
+    def paid(x: np.ndarray) -> tuple[float, np.ndarray]:
+        if len(asked) == 5:
+            raise Spent
+        asked.append(x)
+        return float(rosen(x)), rosen_der(x)
+
+    asked: list[np.ndarray] = []
+    found = descend(paid, np.array([-1.2, 1.0]), evaluations=80, stall=0.0)
+    assert found.ended_because == "budget spent" and len(found.lowest) == 5
+    assert found.loss == min(rosen(x) for x in asked)
+
+
+def test_a_search_goes_on_from_its_best_design_once() -> None:
+    best = record(2, 30.0)
+    particle = {"layers": []}
+    best = dataclasses.replace(best, candidate=dataclasses.replace(best.candidate, design={"particle": particle}))
+    assert go_on_from([record(0, 20.0), best], best) == particle
+    assert go_on_from([best, record(3, 29.0)], best) is None and go_on_from([], best) is None
+
+
+def test_paired_errors_of_a_batch_have_no_side() -> None:
+    errors = Robust(0.1, 0.1, 0.1, samples=6).draw(2, 1, 6, 0, in_pairs=True)
+    assert np.allclose(errors.thickness.sum(axis=0), 0.0) and np.allclose(errors.fraction.sum(axis=0), 0.0)
 
 
 def test_a_topology_is_explored_again_only_while_it_may_be_the_best() -> None:
