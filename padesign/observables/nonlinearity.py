@@ -18,7 +18,7 @@ from padesign.kinetics.network import AbstractNetwork
 from padesign.solve.bracket import Bracket, bracket_between
 from padesign.solve.continuation import Trace
 from padesign.solve.steady import Point, attach_derivatives, newton, tangent
-from padesign.solve.turning import attached, first_jump, no_jump
+from padesign.solve.turning import attached, first_jump, no_jump, turns_back
 from padesign.types import LogPopulations, Scalar, ScalarLike
 
 _ROOT_STEPS = 12
@@ -222,6 +222,11 @@ def steepest_window(
     low = jnp.maximum(start - 0.3 * width, log_irradiance_min)
     high = jnp.minimum(start + 0.3 * width, last)
 
+    jump = jax.lax.cond(trace.has_fold, lambda: first_jump(frozen, trace), lambda: no_jump(trace))
+    to_jump = jump.log_irradiance + _BEYOND_JUMP - width
+    inside = (to_jump >= log_irradiance_min) & (to_jump <= last)
+    before = trace.log_irradiance[jnp.argmax(turns_back(trace))]
+
     def look_at(at: Array) -> tuple[_Best, Array]:
         """A window that starts there, and by how much the slope at its end exceeds that at its start."""
         found = jax.lax.map(lambda lam: solve_on_sweep(frozen, trace, lam), jnp.stack([at, at + width]))
@@ -235,16 +240,15 @@ def steepest_window(
         """One more window: at both ends of the bracket, at its start, then where both slopes are equal."""
         bracket, best = state
         at = jnp.where(k == 2, start, bracket.next(k))
-        here, bend = look_at(at)
+        # Between the last point before a fold and the fold itself the trace does not know of the lower branch.
+        unseen = inside & (at + width > before) & (at < to_jump)
+        here, bend = look_at(jnp.where(unseen, to_jump, at))
         return bracket.narrowed(k, at, bend), best.or_better(here)
 
     nothing = _nothing_yet(trace.log_populations[:2])
     _, best = jax.lax.fori_loop(0, _WINDOW_STEPS, look, (bracket_between(low, high), nothing))
-    jump = jax.lax.cond(trace.has_fold, lambda: first_jump(frozen, trace), lambda: no_jump(trace))
-    to_jump = jump.log_irradiance + _BEYOND_JUMP - width
-    inside = (to_jump >= log_irradiance_min) & (to_jump <= last)
     held = jax.lax.cond(inside, lambda: look_at(to_jump)[0], lambda: nothing)
-    is_held = held.score > best.score
+    is_held = inside & (held.score >= best.score)
     best = jax.tree.map(lambda a, b: jnp.where(is_held, a, b), held, best)
     # A window that ends where the curve jumps moves with the jump; at any other best place a move changes nothing.
     moved = jax.lax.cond(is_held, lambda: attached(network, jump), lambda: jnp.asarray(0.0))
