@@ -25,8 +25,8 @@ _REPEATABLE = 0.02
 _LEAST_IN_WINDOW = 3
 _FLAT = 0.5
 """A slope at the highest powers that is surely below this calls for a warning."""
-_LUNASI_BEFORE = 3
-_LUNASI_POINTS = 9
+_LUNASI_BEFORE_decades, _LUNASI_SPAN_decades = 0.031, 0.082
+"""What 3 and 8 spacings of points are in the group's own curves: 0.0103 decade, the median of 339 powers."""
 _FIRST_SLOPE = 5.0
 _SATURATED = 2.0
 _CUBIC_WINDOWS = 1.5
@@ -175,9 +175,9 @@ def _definitions(window: float) -> dict[str, str]:
         "threshold_steepest": f"where the slope of the {lines} is largest (vertex of a parabola through the top)",
         "threshold_tangents": "where the line through all points before the slope last reaches 5 meets the steepest of "
         "those lines",
-        "threshold_tangents_lunasi": "as calc_threshold.m of the LuNASI group: the line through the points up to three "
-        "before the slope reaches 5 meets the line through the 9 points that end at the steepest; moves with the "
-        "spacing of the points",
+        "threshold_tangents_lunasi": "as calc_threshold.m of the LuNASI group, whose numbers of points are lengths "
+        f"here (its curves have 97 points a decade): the line through the points up to {_LUNASI_BEFORE_decades} decade "
+        f"before the slope reaches 5 meets that through the {_LUNASI_SPAN_decades} decade that end at the steepest",
         "threshold_slope_above_5": f"last power before the steepest at which the slope of the {lines} is below 5",
         "gain": "largest I(2P)/I(P) of the same lines",
         "saturation": f"power above the steepest from which on the slope is nowhere surely above {_SATURATED:g} "
@@ -249,8 +249,10 @@ def _numbers(fit: _Lines, y: np.ndarray, slope_error: np.ndarray) -> dict[str, f
     if slopes[top] > _FIRST_SLOPE:
         steepest = slopes[top], values[top] - slopes[top] * x[top]
         found["threshold_tangents"] = _meeting(_line(fit, y, 0, place), steepest, x)
-        end = int(np.searchsorted(fit.x, x[top])) + 1
-        low, high = _line(fit, y, 0, place - _LUNASI_BEFORE), _line(fit, y, end - _LUNASI_POINTS, end)
+        before, span = (math.log(10.0) * part for part in (_LUNASI_BEFORE_decades, _LUNASI_SPAN_decades))
+        place = int(np.searchsorted(fit.x, start - before, side="right"))
+        first, end = int(np.searchsorted(fit.x, x[top] - span)), int(np.searchsorted(fit.x, x[top])) + 1
+        low, high = _line(fit, y, 0, place), _line(fit, y, min(first, end - _LEAST_IN_WINDOW), end)
         found["threshold_tangents_lunasi"] = _meeting(low, high, x)
     doubled = np.interp(x + math.log(2.0), x, values, right=np.nan) - values
     found["gain"] = float(np.exp(np.nanmax(doubled))) if np.isfinite(doubled).any() else None
