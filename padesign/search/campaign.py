@@ -366,14 +366,14 @@ class Campaign:
             len(earlier),
             rival(journal.records.values()),
             go_on_from(earlier, best),
-            self._left(journal, len(running)),
+            self._left(journal, engine.slots),
         )
         engine.submit(proposal.number, task)
 
-    def _left(self, journal: Journal, running: int) -> float | None:
-        """What is left of the budget for each of so many running trials."""
+    def _left(self, journal: Journal, slots: int) -> float | None:
+        """What each of so many trials at a time may spend of what is left of the budget."""
         budget = self._settings.budget
-        return None if budget is None else (budget - _spent(journal)) / running
+        return None if budget is None else (budget - _spent(journal)) / slots
 
     def _earlier(self, journal: Journal, proposal: Proposal) -> list[TrialRecord]:
         """Finished trials of the same topology."""
