@@ -133,6 +133,16 @@ def program(*, static_argnums: int | Sequence[int] = ()) -> Callable[[Callable[P
     return lambda function: Program(function, static)
 
 
+def value_now(function: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
+    """The function of numbers, compiled as one and evaluated at once, also while another program is being traced.
+
+    What a trace needs to know, it would otherwise compile operation by operation. The code runs once, so it is not
+    optimised.
+    """
+    lowered = jax.jit(function).lower(*arguments, **named)
+    return lowered.compile(compiler_options={"xla_backend_optimization_level": "0"})(*arguments, **named)
+
+
 # ------------------------------------------------------------------------------------------------------- what shapes it
 def _describe(value: Any, modules: set[str]) -> str:
     """The whole content of a static argument as text, equal in every process; adds the modules of its classes."""

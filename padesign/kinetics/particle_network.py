@@ -31,6 +31,7 @@ from padesign.particle.cells import cell_volumes_nm3, layer_of_cell, mixed_densi
 from padesign.particle.kernel import cell_mean_kernel_per_nm3, transfer_over_diffusion
 from padesign.particle.surface import surface_kernel_nm4
 from padesign.particle.surroundings import Surroundings
+from padesign.programs import value_now
 from padesign.spectroscopy.ion import IonRates, Values, rates_of_ions
 from padesign.spectroscopy.local_field import local_field_of_sphere
 from padesign.spectroscopy.tables import INERT_IONS, IonTable, load_ion
@@ -131,10 +132,13 @@ class ParticleModel:
         self._slots = {ion: slot[cells] for ion, cells in self.cells_of.items()}
         tables = list(self.tables.values())
         names = [*GLOBAL_KEYS, *(key for ion, table in self.tables.items() for key in _ion_keys(ion, table))]
-        with jax.ensure_compile_time_eval():
-            nominal_rates = jax.jit(lambda values: rates_of_ions(tables, values, 1000.0, 295.0))
-            known = [(nominal_rates({name: one.values[name] for name in names}), one.values) for one in sets]
-            self.processes = list_processes(tables, known)
+
+        def nominal_rates(numbers: Sequence[dict[str, float]]) -> list[list[IonRates]]:
+            return [rates_of_ions(tables, values, 1000.0, 295.0) for values in numbers]
+
+        nominal_rates_of_sets = value_now(nominal_rates, [{name: one.values[name] for name in names} for one in sets])
+        known = [(rates, one.values) for rates, one in zip(nominal_rates_of_sets, sets, strict=True)]
+        self.processes = list_processes(tables, known)
         self._n_slots = max(signature.host_slots) + 1
         cells = list(self.cells_of.values())
         left = [position for pair in signature.without for position in self._positions(pair)]

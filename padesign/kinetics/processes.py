@@ -6,7 +6,7 @@ reduction factor, taken from the exothermic direction.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import jax
@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from padesign.constants import BOLTZMANN_cm1_per_K
+from padesign.programs import value_now
 from padesign.spectroscopy.ion import IonRates, Values
 from padesign.spectroscopy.line_shape import line_shape_cm, sideband_slope_cm
 from padesign.spectroscopy.pair_constant import pair_constant_nm6_per_s
@@ -26,6 +27,13 @@ GROUND_LASTS_s = 1.0
 """How long a stay in the ground level counts at most: longer than any excited level lives."""
 HOTTEST_K = 600.0
 """Uphill transfer is judged at this temperature, at which it is strongest."""
+_HOST_NUMBERS = (
+    "host.phonon_energy_cm1",
+    "host.reference_temperature_K",
+    "host.refractive_index",
+    "host.cation_density_nm3",
+    "host.mean_field_distance_nm",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,20 +139,16 @@ def _matter(tables: Sequence[IonTable], every: np.ndarray, rates: Sequence[IonRa
     escape = _padded([_escape_per_s(one) for one in rates])
     width = np.array([float(one.width_cm1) for one in rates])
     slope = min(float(values[f"transfer.slope_{kind}_cm"]) for kind in ("cross_relaxation", "upconversion"))
-    crowded = float(values["host.cation_density_nm3"]) * float(
-        mean_field_constant_nm3_per_s(1.0, values["host.mean_field_distance_nm"])
-    )
     surplus = (E[d, i] - E[d, i2]) - (E[a, j2] - E[a, j])
-    C6 = _exothermic_without_weights(
+    rate = value_now(
+        _largest_exothermic_per_s,
         surplus,
         np.hypot(width[d], width[a]),
         (S[d, i, i2], S[a, j, j2]),
         slope,
-        float(values["host.phonon_energy_cm1"]),
-        float(values["host.reference_temperature_K"]),
-        float(values["host.refractive_index"]),
+        {name: float(values[name]) for name in _HOST_NUMBERS},
     )
-    strength = crowded * float(values["transfer.scale"]) * np.asarray(C6)
+    strength = float(values["transfer.scale"]) * np.asarray(rate)
     share = np.zeros(len(surplus))
     for donor_level, acceptor_level, gained in ((i, j, surplus), (i2, j2, -surplus)):
         weights = (two_J[d, donor_level] + 1.0) * (two_J[a, acceptor_level] + 1.0)
@@ -165,17 +169,16 @@ def _escape_per_s(rates: IonRates) -> np.ndarray:
     return np.array(escape)
 
 
-@jax.jit
-def _exothermic_without_weights(
+def _largest_exothermic_per_s(
     surplus_cm1: np.ndarray,
     width_cm1: np.ndarray,
     strengths_cm2: tuple[np.ndarray, np.ndarray],
     slope_cm: float,
-    phonon_cm1: float,
-    reference_K: float,
-    index: float,
+    host: Mapping[str, float],
 ) -> jax.Array:
-    """C6 [nm^6/s] of the direction without a barrier, for statistical weights of 1."""
-    slope = sideband_slope_cm(slope_cm, phonon_cm1, reference_K, reference_K)
+    """Rate in the direction without a barrier, all sites filled with acceptors, for statistical weights of 1."""
+    phonon, reference_K, index, sites_nm3, distance_nm = (host[name] for name in _HOST_NUMBERS)
+    slope = sideband_slope_cm(slope_cm, phonon, reference_K, reference_K)
     overlap = line_shape_cm(jnp.abs(surplus_cm1), width_cm1, slope, reference_K)
-    return pair_constant_nm6_per_s(*strengths_cm2, overlap, 0.0, 0.0, index, index)
+    C6 = pair_constant_nm6_per_s(*strengths_cm2, overlap, 0.0, 0.0, index, index)
+    return sites_nm3 * mean_field_constant_nm3_per_s(C6, distance_nm)

@@ -236,18 +236,19 @@ def steepest_window(
         rise, bend = jnp.log(total[1]) - jnp.log(total[0]), slopes[1] - slopes[0]
         return _Best(rise, -jnp.abs(bend), at, found.log_populations, jnp.max(found.residual)), bend
 
-    def look(k: Array, state: tuple[Bracket, _Best]) -> tuple[Bracket, _Best]:
-        """One more window: at both ends of the bracket, at its start, then where both slopes are equal."""
-        bracket, best = state
+    def look(k: Array, state: tuple[Bracket, _Best, _Best]) -> tuple[Bracket, _Best, _Best]:
+        """One more window: at both ends of the bracket, at its start, where both slopes are equal, then at a jump."""
+        bracket, best, _ = state
         at = jnp.where(k == 2, start, bracket.next(k))
         # Between the last point before a fold and the fold itself the trace does not know of the lower branch.
         unseen = inside & (at + width > before) & (at < to_jump)
-        here, bend = look_at(jnp.where(unseen, to_jump, at))
-        return bracket.narrowed(k, at, bend), best.or_better(here)
+        here, bend = look_at(jnp.where(unseen | (k == _WINDOW_STEPS), to_jump, at))
+        better = jax.tree.map(lambda old, new: jnp.where(k == _WINDOW_STEPS, old, new), best, best.or_better(here))
+        return bracket.narrowed(k, at, bend), better, here
 
     nothing = _nothing_yet(trace.log_populations[:2])
-    _, best = jax.lax.fori_loop(0, _WINDOW_STEPS, look, (bracket_between(low, high), nothing))
-    held = jax.lax.cond(inside, lambda: look_at(to_jump)[0], lambda: nothing)
+    looks = _WINDOW_STEPS + inside.astype(int)
+    _, best, held = jax.lax.fori_loop(0, looks, look, (bracket_between(low, high), nothing, nothing))
     is_held = inside & (held.score >= best.score)
     best = jax.tree.map(lambda a, b: jnp.where(is_held, a, b), held, best)
     # A window that ends where the curve jumps moves with the jump; at any other best place a move changes nothing.

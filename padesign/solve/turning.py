@@ -58,16 +58,18 @@ def turning_point(network: AbstractNetwork, trace: Trace, k: Array) -> Turn:
         way = (1.0 - s) * ways[0] + s * ways[1]
         return newton(network, at[:n], at[n], way[:n], way[n])
 
-    def look(j: Array, state: tuple[Bracket, Scalar, Scalar]) -> tuple[Bracket, Scalar, Scalar]:
+    def look(j: Array, state: tuple[Bracket, Turn, Scalar]) -> tuple[Bracket, Turn, Scalar]:
         bracket, best, least = state
         s = bracket.next(j)
-        bend = sign * on_curve(s).along_log_irradiance
-        better = jnp.abs(bend) < least
-        return bracket.narrowed(j, s, bend), jnp.where(better, s, best), jnp.minimum(jnp.abs(bend), least)
+        point = on_curve(s)
+        bend = sign * point.along_log_irradiance
+        here = Turn(point.log_populations, point.log_irradiance, point.along_populations)
+        best = jax.tree.map(lambda new, old: jnp.where(jnp.abs(bend) < least, new, old), here, best)
+        return bracket.narrowed(j, s, bend), best, jnp.minimum(jnp.abs(bend), least)
 
-    start = (bracket_between(jnp.asarray(0.0), jnp.asarray(1.0)), jnp.asarray(0.5), jnp.asarray(jnp.inf))
-    found = on_curve(jax.lax.fori_loop(0, _STEPS, look, start)[1])
-    return Turn(found.log_populations, found.log_irradiance, found.along_populations)
+    none = Turn(jnp.full(n, jnp.nan), jnp.asarray(jnp.nan), jnp.full(n, jnp.nan))
+    start = (bracket_between(jnp.asarray(0.0), jnp.asarray(1.0)), none, jnp.asarray(jnp.inf))
+    return jax.lax.fori_loop(0, _STEPS, look, start)[1]
 
 
 def attached(network: AbstractNetwork, turn: Turn) -> Scalar:
