@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -33,6 +34,8 @@ def test_pages_build_without_a_warning_and_open_without_a_network(open_page: Any
         if name == "physics":
             assert page.locator("math").count() > 10 and "$" not in told[name]
     assert seen.complaints == [] and seen.requests == []
+    assert page.goto((site / "python.html").as_uri()) and page.get_attribute("text='This page as a notebook'", "href")
+    assert json.loads((site / "python.ipynb").read_text(encoding="utf-8"))["nbformat"] == 4
     assert "build_recipe" in told["api"] and "first.yaml" in told["first-design"]
     there = (ROOT / "docs" / "evidence.md").is_file()
     assert (page.locator("text='The evidence'").count() > 0) is there
