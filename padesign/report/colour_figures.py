@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _VISIBLE_nm = np.arange(SHORTEST_VISIBLE_nm, LONGEST_VISIBLE_nm + 0.5, 1.0)
+_LABELS_APART = 0.075
+"""Least distance of the names of two wavelengths, in units of the axes; a name that would lie closer is left out."""
 _TOLD_nm = (460, 480, 500, 520, 540, 560, 580, 600, 620)
 
 
@@ -55,7 +57,7 @@ def spectrum_figure(
                 here, 1e-12 * top, height, color=srgb_hex(colour_matching()[k + step // 2]), linewidth=0.0
             )
         axes.plot(wavelengths_nm, shown, color=BLACK, linewidth=0.9)
-        axes.set(xlabel="wavelength (nm)", ylabel="photons/s/nm")
+        axes.set(xlabel="wavelength (nm)", ylabel="emission (photons/s/nm)")
         axes.set_title(f"emission at {number_text(at_kW_per_cm2)} kW/cm²", loc="left")
         axes.grid(True)
 
@@ -122,12 +124,15 @@ def _draw_diagram(axes: Axes, convert: Any) -> None:
         0.5 + 0.5 * picture, extent=(0.0, 0.9, 0.0, 0.9), origin="lower", interpolation="bilinear", zorder=1
     )
     image.set_clip_path(edge)
-    middle = locus.mean(axis=0)
+    middle, last = locus.mean(axis=0), np.full(2, np.inf)
     for nm in _TOLD_nm:
         point = locus[int(nm - SHORTEST_VISIBLE_nm)]
         away = point - middle
         place = point + 0.045 * away / np.hypot(*away)
         axes.plot(*point, ".", color=GREY, markersize=3, zorder=4)
+        if np.hypot(*(place - last)) < _LABELS_APART:
+            continue
+        last = place
         axes.text(float(place[0]), float(place[1]), str(nm), fontsize=6.5, ha="center", va="center", color=GREY)
     low, high = locus.min(axis=0) - 0.075, locus.max(axis=0) + 0.075
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,6 +17,7 @@ from padesign.report.figure_style import (
     COLUMN_inch,
     Columns,
     FigureFiles,
+    host_text,
     number_text,
     palette,
     shown,
@@ -95,6 +97,15 @@ def radial_figure(
     )
 
 
+def _plain(name: str) -> str:
+    """`surface loss Tm:3F4` for `surface.loss.Tm:3F4_nm4_per_s`: words without the unit, which the step says."""
+    host, _, key = name.rpartition(" ") if "." in name else ("", "", name)
+    key = re.sub(r"_(nm4_per_s|per_s|cm1|cm2|cm|nm|K)$", "", key) if "." in key else key
+    words = re.sub(r"[._]", " ", key) if "." in name else key
+    words = re.sub(r"omega([246])", lambda found: f"Ω{chr(0x2080 + int(found[1]))}", words)
+    return f"{host_text(host)} {words}".strip()
+
+
 def influence_figure(found: Sequence[Influence], path: Path) -> FigureFiles:
     """Bars of the strongest influences on the threshold and on S, of the design and of the constants, to first order;
     numbers that are not finite are left out."""
@@ -120,10 +131,10 @@ def influence_figure(found: Sequence[Influence], path: Path) -> FigureFiles:
             axes.set_title(name)
             axes.grid(True, axis="x")
             axes.locator_params(axis="x", nbins=4)
-        left.set_yticks(place, [f"{shown(one.name, 30)}\n{one.step}" for one in drawn])
-        left.tick_params(axis="y", labelsize=6.5, length=0)
+        left.set_yticks(place, [f"{shown(_plain(one.name), 40)}\n{one.step}" for one in drawn])
+        left.tick_params(axis="y", labelsize=6.0, length=0)
         right.tick_params(axis="y", length=0)
-        figure.supxlabel("change of the logarithm, times 100", fontsize=8, ha="center")
+        figure.supxlabel("change of the logarithm (%)", fontsize=8, ha="center")
         kinds = [
             Patch(facecolor=ORANGE, label="design, by a tolerance"),
             Patch(facecolor=BLUE, hatch="////", edgecolor="white", label="constant, by 1 σ"),

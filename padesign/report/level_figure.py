@@ -96,7 +96,7 @@ def _pretty(one: Flux, light: EmittingNetwork) -> str:
     text = one.text(light).replace(" -> ", " → ")
     if len(light.levels) == 1:
         text = text.replace(f"{light.levels[0][0]}:", "")
-    kind = {"absorption": "absorption", "nonradiative": "heat", "fed without the beam": "thermal"}
+    kind = {"fed without the beam": "thermal"}
     return text if one.kind == "transfer" else f"{text}  {kind.get(one.kind, one.kind)}"
 
 

@@ -18,6 +18,7 @@ from padesign.report.figure_style import (
     PINK,
     SKY,
     YELLOW,
+    COLUMN_inch,
     Columns,
     FigureFiles,
     host_text,
@@ -52,21 +53,26 @@ _SITES_PER_nm2 = 5.7
 _MOST_SITES = 3500
 _LEFT, _LOW, _HIGH = -1.03, -1.28, 1.06
 """What is drawn, in units of the radius."""
+_SMALLEST_points, _LARGEST_points = 55.0, 70.0
+"""Radius of the disc on paper: as large as leaves room for the labels in one column, within these."""
 _BAR_STEPS_nm = (1, 2, 5, 10, 20, 50, 100, 200)
 
 
 def particle_figure(particle: Particle, path: Path | str, title: str = "") -> FigureFiles:
-    """Cross-section to scale with names, hosts, thicknesses, mol% and a scale bar.
+    """Cross-section to scale with names, hosts, sizes, mol% and a scale bar; one column wide, if the names let it.
 
     Each dot is a dopant ion of a slice one atomic plane thick, at a site drawn by chance (always the same); above a
     diameter of about 28 nm the dots thin out in proportion. CSV: one row per layer and ion.
     """
     radii = particle.outer_radii_nm
     radius = radii[-1]
-    height = max(2.3, 0.6 * len(particle.layers) + 0.5)
     top = 0.92 if title else 1.0
-    points_per_nm = 72.0 * height * top / ((_HIGH - _LOW) * radius)
-    right = max(1.2 * radius + _text_points(particle) / points_per_nm, 1.03 * radius)
+    text = _text_points(particle)
+    disc = np.clip((72.0 * COLUMN_inch - text) / (1.2 - _LEFT), _SMALLEST_points, _LARGEST_points)
+    points_per_nm = float(disc) / radius
+    height = max(float(disc) * (_HIGH - _LOW), 72.0 * (0.6 * len(particle.layers) + 0.1)) / (72.0 * top)
+    spare = 0.5 * (72.0 * height * top / points_per_nm - (_HIGH - _LOW) * radius)
+    right = 1.2 * radius + text / points_per_nm
     width = max((right - _LEFT * radius) * points_per_nm, 6.2 * len(shown(title, 70)) + 12.0) / 72.0
 
     def draw(figure: Figure) -> None:
@@ -74,12 +80,12 @@ def particle_figure(particle: Particle, path: Path | str, title: str = "") -> Fi
         axes = figure.add_axes((0.0, 0.0, 1.0, top))
         axes.set_aspect("equal", anchor="W")
         axes.set_axis_off()
-        axes.set(xlim=(_LEFT * radius, right), ylim=(_LOW * radius, _HIGH * radius))
+        axes.set(xlim=(_LEFT * radius, right), ylim=(_LOW * radius - spare, _HIGH * radius + spare))
         for outer, layer in reversed(list(zip(radii, particle.layers, strict=True))):
             _draw_disc(axes, outer, layer)
         _draw_ions(axes, particle, points_per_nm)
-        _draw_labels(axes, particle)
-        _draw_scale_bar(axes, radius, particle.diameter_nm)
+        _draw_labels(axes, particle, min(0.78 * radius + spare, _HIGH * radius + spare - 21.0 / points_per_nm))
+        _draw_scale_bar(axes, radius, -1.13 * radius - spare, particle.diameter_nm)
         if title:
             axes.set_title(shown(title, 70), loc="left", x=0.01)
 
@@ -122,13 +128,13 @@ def _draw_ions(axes: Axes, particle: Particle, points_per_nm: float) -> None:
             axes.plot(*dots.T, "o", color=ION_COLOURS.get(ion, _OTHER), markersize=size, markeredgewidth=0.0)
 
 
-def _draw_labels(axes: Axes, particle: Particle) -> None:
+def _draw_labels(axes: Axes, particle: Particle, highest_nm: float) -> None:
     """A block of text for every layer, the outermost on top, each tied to its layer by a line."""
     from matplotlib.offsetbox import AnnotationBbox, DrawingArea, HPacker, TextArea, VPacker
     from matplotlib.patches import Circle
 
     radius, count = 0.5 * particle.diameter_nm, len(particle.layers)
-    heights = np.linspace(-0.78, 0.78, count) * radius if count > 1 else np.zeros(1)
+    heights = np.linspace(-highest_nm, highest_nm, count) if count > 1 else np.zeros(1)
     inner, lowest = 0.0, -math.inf
     for k, (outer, layer) in enumerate(zip(particle.outer_radii_nm, particle.layers, strict=True)):
         middle = 0.5 * (inner + outer) if k else 0.45 * outer
@@ -169,7 +175,8 @@ def _name(layer: Layer) -> str:
 
 
 def _material(layer: Layer, is_core: bool) -> str:
-    return f"{host_text(layer.host)}, {'radius' if is_core else 'thickness'} {layer.thickness_nm:.4g} nm"
+    size = f"{2.0 * layer.thickness_nm:.4g} nm across" if is_core else f"{layer.thickness_nm:.4g} nm thick"
+    return f"{host_text(layer.host)}, {size}"
 
 
 def _chip(ion: str, amount: float) -> str:
@@ -177,17 +184,17 @@ def _chip(ion: str, amount: float) -> str:
 
 
 def _text_points(particle: Particle) -> float:
-    """Rough width of the widest block of text."""
+    """Width of the widest block of text, rather too much."""
     widths = [20.0]
     for k, layer in enumerate(particle.layers):
-        widths += [6.6 * len(_name(layer)), 5.6 * len(_material(layer, k == 0))]
-        widths += [sum(5.6 * len(_chip(*item)) + 14.0 for item in layer.dopants_mol_percent.items())]
+        widths += [6.2 * len(_name(layer)), 5.1 * len(_material(layer, k == 0))]
+        widths += [sum(5.1 * len(_chip(*item)) + 14.0 for item in layer.dopants_mol_percent.items())]
     return max(widths)
 
 
-def _draw_scale_bar(axes: Axes, radius_nm: float, diameter_nm: float) -> None:
+def _draw_scale_bar(axes: Axes, radius_nm: float, low: float, diameter_nm: float) -> None:
     length = max((step for step in _BAR_STEPS_nm if step <= 0.6 * radius_nm), default=_BAR_STEPS_nm[0])
-    left, low = -radius_nm, -1.13 * radius_nm
+    left = -radius_nm
     axes.plot([left, left + length], [low, low], color=BLACK, linewidth=2.2, solid_capstyle="butt")
     axes.text(left, low - 0.04 * radius_nm, f"{length} nm", ha="left", va="top")
     axes.text(radius_nm, low - 0.04 * radius_nm, f"diameter {number_text(diameter_nm)} nm", ha="right", va="top")

@@ -113,6 +113,7 @@ def test_the_command_draws_every_figure_with_units_and_numbers(
         "levels": ("energy (10³ cm⁻¹)", "events/s in one particle", "kW/cm²"),
         "colour": ("irradiance (kW/cm²)", "CIE 1931 x", "CIE 1976 u"),
         "spectrum": ("wavelength (nm)", "photons/s/nm"),
+        "power_curve": ("irradiance (kW/cm²)", "emission (photons/s)"),
         "populations": ("distance from the middle (nm)", "population (fraction"),
         "influence": ("threshold", "change of the logarithm"),
     }
@@ -120,9 +121,12 @@ def test_the_command_draws_every_figure_with_units_and_numbers(
         text = path.read_text(encoding="utf-8")
         assert rows(path.with_suffix(".csv")) and path.with_suffix(".png").stat().st_size > 5000
         assert all(word in text for word in units.get(path.stem, ()))
-        if path.stem != "particle":
-            width_pt = float(text.split('width="')[1].split("pt")[0])
-            assert width_pt == pytest.approx(85.0 / 25.4 * 72.0, abs=0.2)  # one column, printed as it is
+        width_pt = float(text.split('width="')[1].split("pt")[0])
+        assert width_pt == pytest.approx(85.0 / 25.4 * 72.0, abs=0.2)  # one column, printed as it is
+    low, high = (float(end) for end in load_run_text(SMALL_TM).run.excitation.irradiance_window_kW_per_cm2)
+    drawn = [float(row["irradiance_kW_per_cm2"]) for row in rows(tmp_path / "drawn" / "power_curve.csv")]
+    assert (min(drawn), max(drawn)) == pytest.approx((low, high))  # the window that was asked for
+    assert "surface loss Tm:3F4" in (tmp_path / "drawn" / "influence.svg").read_text(encoding="utf-8")
     assert "NOT calibrated" in done.stdout
     solution, _, state, _, _ = solved
     levels = rows(tmp_path / "drawn" / "levels.csv")
