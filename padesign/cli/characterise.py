@@ -110,7 +110,7 @@ def characterise(file: Path, overrides: Sequence[str], as_json: bool, out: Path 
         if note:
             emit(note)
     if out is not None:
-        for files in _draw(found, out):
+        for files in _draw(found, run.excitation.irradiance_window_kW_per_cm2, out):
             say(f"figure: {shown(files.png)}")
     return 0
 
@@ -524,11 +524,11 @@ def _print(run: RunFile, found: Characterisation) -> None:
             emit(f"{section.title}: {section.note}." if not rows else f"{section.note}.")
 
 
-def _draw(found: Characterisation, folder: Path) -> list[FigureFiles]:
+def _draw(found: Characterisation, window: tuple[float, float], folder: Path) -> list[FigureFiles]:
     from padesign.report.colour_figures import chromaticity_figure, spectrum_figure
     from padesign.report.measurement_figures import image_figure, response_figure
 
-    files = [response_figure(found.response, found.beam_slope, found.band, folder / "response")]
+    files = [response_figure(found.response, found.beam_slope, found.band, folder / "response", window)]
     if found.image is not None:
         files.append(image_figure(found.image, found.at_kW_per_cm2, folder / "image", found.scanned))
     if len(found.colours) > 1:

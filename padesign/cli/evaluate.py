@@ -35,7 +35,7 @@ def evaluate(file: Path, overrides: Sequence[str], as_json: bool, figure: Path |
         raise InputError(f"cannot draw `{figure}`", cure="figures are written as .svg, .png and .csv")
     result, sets = simulate(loaded)
     if figure is not None and result.outcome == "ok":
-        _draw(result, loaded.run.name, figure)
+        _draw(result, loaded.run.name, loaded.run.excitation.irradiance_window_kW_per_cm2, figure)
     if as_json:
         emit_json(_record(loaded.run, result, sets))
     else:
@@ -197,10 +197,11 @@ def _reported_line(reported: Reported) -> str:
     return f"reported:{S}{at} {reported.source or 'source not stated'}{note}"
 
 
-def _draw(result: Evaluation, name: str, path: Path) -> None:
+def _draw(result: Evaluation, name: str, window: tuple[float, float], path: Path) -> None:
     from padesign.report.figures import power_curve_figure
+    from padesign.report.power_curve_figure import within
 
-    curves = {band.transition: result.curves[band.transition] for band in result.bands}
+    curves = {band.transition: within(result.curves[band.transition], window) for band in result.bands}
     marks = {
         band.transition: {"S_at_kW_per_cm2": band.S_at_kW_per_cm2} | ({} if band.S is None else {"S_exact": band.S})
         for band in result.bands

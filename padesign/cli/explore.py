@@ -27,6 +27,7 @@ from padesign.design.space import DesignSpace, Fixed, Free, Value
 from padesign.errors import InputError
 from padesign.kinetics.particle_network import Geometry
 from padesign.report.html import render
+from padesign.report.power_curve_figure import within
 from padesign.solve.continuation import Outcome
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ class Explorer:
         result = evaluate_solution(solution, self.run.emission, window)
         if result.outcome != "ok":
             return {"problem": result.outcome}
+        at = self.run.excitation.irradiance_window_kW_per_cm2
         threshold = result.threshold_kW_per_cm2
         none = f"none up to {number(result.threshold_scanned_to_kW_per_cm2)} kW/cm²"
         return finite(
@@ -126,7 +128,7 @@ class Explorer:
                         "S_window": number(band.S_window),
                         "at": number(band.S_at_kW_per_cm2),
                         "photons": number(band.photons_per_s),
-                        "curve": result.curves[band.transition],
+                        "curve": within(result.curves[band.transition], at),
                     }
                     for band in result.bands
                 ],

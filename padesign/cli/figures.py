@@ -56,6 +56,7 @@ def figures(file: Path, overrides: Sequence[str], out: Path) -> int:
 def _all(run: RunFile, solution: Solution, bands: Sequence[Band], out: Path) -> list[FigureFiles]:
     from padesign.report.colour_figures import spectrum_figure
     from padesign.report.figures import particle_figure, power_curve_figure
+    from padesign.report.power_curve_figure import within
 
     asked = run.characterise.at_irradiance_kW_per_cm2
     result = evaluate_solution(solution, [bands[0].label])
@@ -65,7 +66,8 @@ def _all(run: RunFile, solution: Solution, bands: Sequence[Band], out: Path) -> 
     marks = {"S_at_kW_per_cm2": band.S_at_kW_per_cm2}
     marks |= {} if band.S is None else {"S_exact": band.S}
     marks |= {} if result.threshold_kW_per_cm2 is None else {"threshold_kW_per_cm2": result.threshold_kW_per_cm2}
-    made = [power_curve_figure(result.curves[band.transition], marks, band.transition, out / "power_curve")]
+    curve = within(result.curves[band.transition], run.excitation.irradiance_window_kW_per_cm2)
+    made = [power_curve_figure(curve, marks, band.transition, out / "power_curve")]
     if unknown_energies(solution.light):
         say("no level diagram and no colour: energies of some levels are not given")
     else:

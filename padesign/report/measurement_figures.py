@@ -26,18 +26,24 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def response_figure(response: Response, beam_slope: np.ndarray, band: str, path: Path) -> FigureFiles:
-    """Emission of one particle, and the local slope for uniform light and averaged over a Gaussian beam."""
+def response_figure(
+    response: Response, beam_slope: np.ndarray, band: str, path: Path, window_kW_per_cm2: tuple[float, float]
+) -> FigureFiles:
+    """Emission of one particle, and the local slope for uniform light and averaged over a Gaussian beam, both drawn
+    inside the power window; the CSV holds all."""
     power = np.exp(np.asarray(response.log_irradiance)) / 1e3
     photons, slope = np.exp(np.asarray(response.log_photons_per_s)), np.asarray(response.slope)
+
+    low, high = window_kW_per_cm2
+    seen = (power >= low * (1.0 - 1e-9)) & (power <= high * (1.0 + 1e-9))
 
     def draw(figure: Figure) -> None:
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
         above.set(xscale="log", yscale="log", ylabel="emission (photons/s)")
-        above.plot(power, photons, color=BLUE)
+        above.plot(power[seen], photons[seen], color=BLUE)
         above.set_title(shown(band, 64), loc="left")
-        below.plot(power, slope, color=BLUE, label="uniform light")
-        below.plot(power, beam_slope, color=ORANGE, linestyle="--", label="Gaussian beam, peak irradiance")
+        below.plot(power[seen], slope[seen], color=BLUE, label="uniform light")
+        below.plot(power[seen], beam_slope[seen], color=ORANGE, linestyle="--", label="Gaussian beam, peak irradiance")
         below.set(xlabel="irradiance (kW/cm²)", ylabel="local slope S")
         below.set_ylim(0.0, 1.1 * float(np.max(beam_slope)) if np.max(slope) > 200 else None)
         below.legend(loc="upper left")

@@ -44,6 +44,40 @@ _STEEPEST_SHOWN = 60.0
 _POINTS_PER_STEP = 12
 
 
+def within(curve: Curve, window_kW_per_cm2: tuple[float, float]) -> Curve:
+    """A curve cut to the power window, since a trace begins far below it and may end beyond; between two points powers
+    and photons go as a power law, S evenly. Whole, where the window holds no part of it."""
+    power = np.log(np.asarray(curve[_IRRADIANCE], float))
+    low, high = (math.log(end) for end in window_kW_per_cm2)
+    places = []  # along the trace, in points
+    for k, here in enumerate(power):
+        if k:
+            step = here - power[k - 1]
+            crossed = [
+                (end - power[k - 1]) / step for end in (low, high) if step and (power[k - 1] - end) * (here - end) < 0
+            ]
+            places += [k - 1 + share for share in sorted(crossed)]
+        if low <= here <= high:
+            places.append(float(k))
+    if len(places) < 2:
+        return curve
+
+    def cut(name: str) -> list[float]:
+        as_power_law, values = name == _IRRADIANCE or name.endswith(_PHOTONS), np.asarray(curve[name], float)
+        found = []
+        for place in places:
+            before, share = int(place), place % 1.0
+            if not share or name == _STABLE:
+                found.append(float(values[round(place)]))
+            elif as_power_law:
+                found.append(float(values[before] ** (1.0 - share) * values[before + 1] ** share))
+            else:
+                found.append(float(values[before] * (1.0 - share) + values[before + 1] * share))
+        return found
+
+    return {name: cut(name) for name in curve}
+
+
 def power_curve_figure(
     curve: Curve | Mapping[str, Curve], marks: Marks | Mapping[str, Marks], title: str, path: Path | str
 ) -> FigureFiles:

@@ -13,6 +13,7 @@ import pytest
 
 from padesign.particle.layers import Layer, Particle
 from padesign.report.figures import history_figure, particle_figure, power_curve_figure, sweep_figure
+from padesign.report.power_curve_figure import within
 
 NASTY = "_odd $x_2$ 100% {a} \\n <b>&\n=1+1"
 ROUND = np.linspace(0.0, 16.0, 40)
@@ -80,7 +81,15 @@ def test_a_particle_shows_every_layer_and_ion_to_scale(tmp_path):
     files = particle_figure(Particle(layers), tmp_path / "particle 8.5nm", title=NASTY)
     svg = _written(files)
     assert files.svg.name == "particle 8.5nm.svg"
-    for text in ("15 mol% Yb", "0.5 mol% Pr", "undoped", "β-NaLuF₄, thickness 3.25 nm", "diameter 23.5 nm", "5 nm"):
+    for text in (
+        "15 mol% Yb",
+        "0.5 mol% Pr",
+        "undoped",
+        "β-NaLuF₄, 3.25 nm thick",
+        "β-NaYF₄, 17 nm across",
+        "diameter 23.5 nm",
+        "5 nm",
+    ):
         assert text in svg
     rows = _rows(files.csv)
     assert [(row["ion"], float(row["mol_percent"])) for row in rows] == [("Yb", 15.0), ("Pr", 0.5), ("", 0.0)]
@@ -140,3 +149,18 @@ def test_the_same_figure_gives_the_same_files(tmp_path):
 def test_matplotlib_is_loaded_only_to_draw():
     code = "import sys, padesign.report.figures; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_curve_is_cut_to_its_window_and_keeps_a_power_law_there():
+    power = np.geomspace(0.01, 200.0, 11)
+    law = {"irradiance_kW_per_cm2": power, "photons_per_s": 3.0 * power**2.5, "S": 0.0 * power + 2.5}
+    cut = within(law, (1.0, 100.0))
+    assert cut["irradiance_kW_per_cm2"][0] == pytest.approx(1.0) and cut["irradiance_kW_per_cm2"][-1] == pytest.approx(
+        100.0
+    )
+    assert cut["photons_per_s"] == pytest.approx([3.0 * x**2.5 for x in cut["irradiance_kW_per_cm2"]])
+    assert within(law, (300.0, 400.0)) is law
+    folded = _curve(FOLDED_LOG_POWER)
+    ends = np.exp([FOLDED_LOG_POWER.min() + 0.1, FOLDED_LOG_POWER.max() - 0.1])
+    inside = within(folded, (float(ends[0]), float(ends[1])))
+    assert min(inside["stable"]) == 0.0 and min(inside["irradiance_kW_per_cm2"]) == pytest.approx(ends[0])
