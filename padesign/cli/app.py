@@ -388,11 +388,19 @@ def calibrate(
 
 @app.command()
 @guarded
-def schema() -> int:
-    """Print the JSON Schema of run files."""
+def schema(
+    section: Annotated[
+        str | None,
+        typer.Argument(metavar="[SECTION]", help="Such as robust, particle.layers or objective.threshold."),
+    ] = None,
+) -> int:
+    """List the fields of a section of run files with units, limits and defaults; without one, print the JSON Schema."""
     from padesign.cli.console import emit_json
+    from padesign.cli.fields import show
     from padesign.config import json_schema
 
+    if section is not None:
+        return show(section)
     emit_json(json_schema())
     return 0
 

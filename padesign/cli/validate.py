@@ -67,6 +67,8 @@ def _particle_lines(loaded: LoadedRun) -> list[tuple[str, str]]:
     continuous = [variable for variable in free if variable.kind == "continuous"]
     lines = [("system", f"{len(space.layers)} layers, ions {', '.join(space.ions)}")]
     lines += [("layers", text) for text in layer_lines(run)]
+    if run.particle is not None and run.particle.max_diameter_nm is not None:
+        lines.append(("size", f"at most {run.particle.max_diameter_nm:g} nm across"))
     lines += [("levels", text) for text in [*kept_level_lines(models[-1]), *level_lines(run, models[-1])]]
     lines += [("surroundings", text) for text in surroundings_lines(run)]
     if free:
@@ -84,15 +86,23 @@ def _particle_lines(loaded: LoadedRun) -> list[tuple[str, str]]:
         lines.append(
             ("objective", f"{'largest' if objective.maximise else 'smallest'} {objective.name}: {objective.definition}")
         )
+        lines += _objective_limits(run)
         search = run.search
-        lines.append(("search", f"{search.trials} trials of {search.starts} × {search.steps} gradient steps"))
+        each = f", each of {run.robust.samples} particles" if run.robust is not None else ""
+        lines.append(("search", f"{search.trials} trials of {search.starts} × {search.steps} gradient steps{each}"))
+        lines += _grid_and_batch(run)
     for reference in run.compare_with:
         build_reference(run, reference)
         lines.append(("compared with", f"{reference.name}, {reference.source}"))
     programs = 1
     if run.objective is not None:
         programs = 4 + build_objective(run).guesses + (run.robust is not None) + len(run.compare_with)
-    lines.append(("to compile", f"{programs} program{'s' * (programs > 1)}, once; kept on disk for later runs"))
+    lines.append(
+        (
+            "to compile",
+            f"{programs} program{'s' * (programs > 1)}, once, up to a minute each; kept on disk for later runs",
+        )
+    )
     lines.append(("parameter sets", ", ".join(f"{one.name} (sha256 {one.digest[:12]})" for one in sets)))
     lines += [("mind", text) for text in [*idle_lines(run), *inert_line(space), *growth_warnings(space)]]
     note = calibration_note(sets)
@@ -101,6 +111,26 @@ def _particle_lines(loaded: LoadedRun) -> list[tuple[str, str]]:
     fixed_next = "padesign evaluate, sweep, network or recipe"
     lines.append(("next", "padesign run" if run.objective is not None and free else fixed_next))
     return lines
+
+
+def _objective_limits(run: RunFile) -> list[tuple[str, str]]:
+    """What the run file itself says of the objective, beside its kind."""
+    said = run.objective.model_dump(exclude_unset=True) if run.objective is not None else {}
+    numbers = [
+        f"{key} {value:g}" for key, value in said.items() if isinstance(value, int | float) and value is not True
+    ]
+    return [("  with", ", ".join(numbers))] if numbers else []
+
+
+def _grid_and_batch(run: RunFile) -> list[tuple[str, str]]:
+    """The grid that designs are rounded to, and the batch that they stand for."""
+    steps = [(run.rounding.size_step_nm, "nm"), (run.rounding.dopant_step_mol_percent, "mol%")]
+    lines = [("rounded to", " and ".join(f"{step:g} {unit}" for step, unit in steps if step > 0.0))]
+    if run.robust is not None:
+        one = run.robust
+        spread = f"{one.core_percent:g} % of the core, {one.shell_percent:g} % of every shell"
+        lines.append(("designed for", f"the {one.aim} of a batch: {spread}, {one.dopant_percent:g} % of every share"))
+    return [line for line in lines if line[1]]
 
 
 def growth_warnings(space: DesignSpace) -> list[str]:

@@ -154,6 +154,12 @@ def test_validate_says_what_the_particle_is_and_what_does_nothing() -> None:
     assert "layers active_shell: beta-NaYF4, 1 to 4 nm thick, 0.5 to 15 % Tm, 1 to 30 % Yb or none, or absent" in lines
     assert "levels Tm: 8 levels, 3H6 to 1D2 (27875 cm^-1)" in lines
     assert "surroundings no self-heating" in lines
+    assert {"size at most 28.2 nm across", "rounded to 0.1 nm and 0.1 mol%"} < set(lines)
+    assert "with window_decades 0.05, min_photons_per_s 16500, max_irradiance_kW_per_cm2 28" in lines
+    batch = told("robust.dopant_percent=7", "rounding.dopant_step_mol_percent=0.5")
+    assert "rounded to 0.1 nm and 0.5 mol%" in batch
+    assert "designed for the quantile of a batch: 5 % of the core, 5 % of every shell, 7 % of every share" in batch
+    assert "search 12 trials of 2 × 30 gradient steps, each of 16 particles" in batch
     ligand = "particle.surroundings.ligand=water"
     assert not any("does nothing" in line for line in told(ligand))
     idle = told(ligand, "particle.surface_loss=false", "particle.surroundings.thermal_resistance_K_per_W=3e6")
@@ -194,6 +200,25 @@ def test_evaluate_prints_results_on_stdout_and_draws_what_it_is_asked_to(tmp_pat
     done = call("evaluate", THREE_STATE, "--figure", "out/curve.png")
     assert done.exit_code == 0 and "threshold 6.704 kW/cm²" in done.stdout and "52.12" in done.stdout
     assert (tmp_path / "out" / "curve.png").stat().st_size > 1000
+
+
+# --- schema ----------------------------------------------------------------------------------------------------------
+
+
+def test_schema_lists_every_field_of_a_section_with_its_unit_limits_and_default() -> None:
+    def told(section: str) -> list[str]:
+        done = call("schema", section)
+        assert done.exit_code == 0, done.stderr
+        return [" ".join(line.split()) for line in done.stdout.splitlines()]
+
+    assert "dopant_percent 0 to 50 percent 5.0" in told("robust")
+    assert any(line.startswith("diameter_nm 1 to 200 nm or {min, max, start}") for line in told("particle.layers"))
+    kinds = parsed(call("schema"))["properties"]["objective"]["anyOf"][0]["discriminator"]["mapping"]
+    assert all(any(line.startswith(f"{kind} ") for line in told("objective")) for kind in kinds)
+    assert all(told(f"objective.{kind}") for kind in kinds)
+    assert all(told(section) for section in parsed(call("schema"))["properties"])
+    wrong = call("schema", "robst")
+    assert wrong.exit_code == 2 and "did you mean `robust`?" in wrong.stderr
 
 
 # --- network ---------------------------------------------------------------------------------------------------------
