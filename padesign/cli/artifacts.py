@@ -53,7 +53,7 @@ class Report:
             for k, r in enumerate(best, start=1)
         ]
         if designs:
-            self._say("computing what the best designs depend on, and how far apart a batch of them lies")
+            self._say("computing what the best designs depend on (compiles once, up to a minute)")
         designs = [
             dataclasses.replace(row, sensitivities=self._problem.sensitivities(r.choice, row.particle))
             for row, r in zip(designs, best, strict=True)
@@ -63,6 +63,9 @@ class Report:
             self._write_history(result)
             self._write_summary(result)
             return self._files
+        if self._run.recipes.batch_particles:
+            particles = f"{self._run.recipes.batch_particles} particles of each, up to a minute a design"
+            self._say(f"computing how far apart a batch of the best designs lies ({particles})")
         designs = [self._with_band(row, r.choice) for row, r in zip(designs, best, strict=True)]
         if self._run.compare_with:
             self._say("computing the reference particles in the same model")
@@ -88,13 +91,18 @@ class Report:
         return dataclasses.replace(row, candidate=banded(self._run, self._problem, row.candidate, row.particle, choice))
 
     def _judged(self, reference: Reference, wavelength_nm: float) -> Row:
-        """A published particle, judged by the same model and objective as the designs."""
+        """A published particle, judged by the same model and objective as the designs, with `robust` for a batch."""
         published: dict[str, Any] = {**reference.reported.model_dump(exclude_none=True), "source": reference.source}
         try:
             space = dataclasses.replace(build_reference(self._run, reference), wavelengths_nm=(wavelength_nm,))
             particle = space.particle({}, space.bounds({}).thickness_low_nm.tolist(), space.bounds({}).fraction_low)
             problem = Problem(
-                space, self._problem.objective, self._problem.scene, self._problem.inner, self._run.parameter_sets
+                space,
+                self._problem.objective,
+                self._problem.scene,
+                self._problem.inner,
+                self._run.parameter_sets,
+                robust=self._problem.robust,
             )
             candidate = problem.judge({}, fixed_geometry(space), math.inf)
         except InputError as error:
@@ -124,12 +132,14 @@ class Report:
 
     def _write_figures(self, result: CampaignResult) -> None:
         from padesign.report.figures import particle_figure, power_curve_figure
+        from padesign.report.power_curve_figure import within
 
         folder = self._folder.figures
         self._clear(folder, r"(design_\d+_.*|power_curves|history|reference_.*)\.(svg|png|csv)")
         drawn = [row for row in self.rows if row.candidate.curve]
         if drawn:
-            curves = {row.label: row.candidate.curve for row in drawn}
+            window = self._run.excitation.irradiance_window_kW_per_cm2
+            curves = {row.label: within(row.candidate.curve, window) for row in drawn}
             marks = {row.label: row.candidate.metrics for row in drawn}
             for path in power_curve_figure(curves, marks, self._band(), folder / "power_curves"):
                 self._add(path)

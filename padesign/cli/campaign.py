@@ -13,7 +13,7 @@ from typing import Any
 from padesign.cli.artifacts import Report
 from padesign.cli.console import emit, say, shown, typed
 from padesign.cli.definitions import calibration_note, hosts_of, set_line, set_record, sets_of
-from padesign.cli.designs import Row, print_designs
+from padesign.cli.designs import Row, name_of_value, print_designs
 from padesign.cli.files import run_file
 from padesign.cli.guard import INTERRUPTED, NOTHING_FOUND, UNEXPECTED, placed
 from padesign.cli.progress import Progress
@@ -55,7 +55,7 @@ def begin(file: Path | None, overrides: list[str], quiet: bool, **search: object
     folder = RunFolder.create(run.output.folder, run.name, text, _self_contained(resolve(run)))
     _announce(run, folder, quiet)
     if not quiet:
-        say("compiling (once, about 20 s; later runs of the same kind start at once)")
+        say("compiling (once, from 20 s to some minutes; later runs of the same kind start at once)")
     try:
         with placed(loaded):
             reason = problem.check()
@@ -135,7 +135,7 @@ def _conduct(run: RunFile, problem: Problem, folder: RunFolder, quiet: bool) -> 
     except KeyboardInterrupt:
         say(f"stopped at once; everything finished is kept. Go on with: padesign resume {typed(folder.path)}")
         return INTERRUPTED
-    _print(result, report.rows, calibration_note(sets), problem)
+    _print(run, result, report.rows, calibration_note(sets), problem)
     emit(
         f"everything is in {shown(folder.path)}; begin with report.html"
         if report.rows
@@ -174,14 +174,17 @@ def _outcomes(result: CampaignResult) -> dict[str, int]:
     return counted
 
 
-def _print(result: CampaignResult, rows: list[Row], note: str, problem: Problem) -> None:
+def _print(run: RunFile, result: CampaignResult, rows: list[Row], note: str, problem: Problem) -> None:
     if not rows:
         return
     better = "larger" if result.maximise else "smaller"
     done = f"{len(result.trials)} trial{'s' * (len(result.trials) != 1)}, {result.feasible_share:.0%} feasible"
-    print_designs(f"Best designs ({done}; {better} is better)", result.objective, result.unit, rows)
+    name = name_of_value(run, result.objective)
+    print_designs(f"Best designs ({done}; {better} is better)", name, result.unit, rows)
+    if problem.robust is not None:
+        emit(f"{name}: {problem.robust.words}; every other column is of the particle as drawn.")
     emit(f"{result.objective}: {problem.objective.definition}.")
-    emit(f"Not judged: {problem.objective.blind_to}.")
+    emit(f"Not part of the aim: {problem.objective.blind_to}.")
     if note:
         emit(note)
 

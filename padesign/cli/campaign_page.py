@@ -13,14 +13,15 @@ from typing import Any
 from padesign import __version__
 from padesign.cli.console import number, typed, unit_suffix
 from padesign.cli.definitions import PLANE_WAVE, assumptions, calibration_note, numbers_of
-from padesign.cli.designs import Row, batch_note, columns, layers_text, particle_of
-from padesign.cli.page import FILES, MEANING, front_text, row_range_notes, sensitivity_table
+from padesign.cli.designs import Row, batch_note, columns, layers_text, name_of_value, particle_of
+from padesign.cli.page import BATCH, FILES, MEANING, front_text, row_range_notes, sensitivity_table
 from padesign.config import RunFile
 from padesign.design.objective import AbstractObjective
 from padesign.parameters import ParameterSet
 from padesign.particle.layers import Particle
 from padesign.report import charts
 from padesign.report.html import render
+from padesign.report.power_curve_figure import within
 from padesign.search import CampaignResult, RunFolder, TrialRecord
 from padesign.search.importance import importances
 from padesign.search.journal import has_result
@@ -46,23 +47,25 @@ def campaign_page(
     recipes: Mapping[str, str],
 ) -> str:
     """The page. `pictures` holds the cross-section of each row as an address by label, `recipes` the recipe's path."""
-    value_name = f"{result.objective}{unit_suffix(result.unit)}"
-    shown = _charts(result, rows, value_name)
-    header, cells = columns(result.objective, result.unit, rows)
+    name = name_of_value(run, result.objective)
+    shown = _charts(run, result, rows, f"{name}{unit_suffix(result.unit)}")
+    header, cells = columns(name, result.unit, rows)
     context = {
         "name": run.name,
         "notes": " ".join((run.notes or "").split()),
-        "summary": _summary(result, rows, objective),
+        "summary": _summary(result, rows, name),
         "warnings": [note for note in (calibration_note(sets), *row_range_notes(run, rows, sets)) if note],
-        "cards": [_card(row, result, pictures, recipes) for row in rows if row.trial is not None],
+        "cards": [_card(row, name, result.unit, pictures, recipes) for row in rows if row.trial is not None],
         "sensitivities": [
             {"label": row.label, **table} for row in rows if (table := sensitivity_table(row, result.objective))
         ],
-        "batch": " ".join(dict.fromkeys(text for row in rows for text in batch_note(run, row.candidate, row.particle))),
+        "batch": " ".join(
+            f"{row.label}: {text}" for row in rows[:1] for text in batch_note(run, row.candidate, row.particle)
+        ),
         "comparison": {"header": header, "rows": cells, "text": [0, len(header) - 1]},
         "published": [f"{row.label}: {row.published['source']}" for row in rows if row.published],
         "meaning": MEANING,
-        "plane_wave": PLANE_WAVE.capitalize(),
+        "plane_wave": PLANE_WAVE.capitalize() + (f". {BATCH[:-1]}" if run.robust is not None else ""),
         "definitions": _definitions(rows, objective),
         "sets": [
             {
@@ -83,20 +86,20 @@ def campaign_page(
     return render("campaign.html", context, shown)
 
 
-def _summary(result: CampaignResult, rows: Sequence[Row], objective: AbstractObjective) -> list[str]:
+def _summary(result: CampaignResult, rows: Sequence[Row], name: str) -> list[str]:
     """The result in words."""
     better = "larger" if result.maximise else "smaller"
     count = len(result.trials)
     lines = [
         f"{count} trial{'s' * (count != 1)}, {result.feasible} of them with a design that meets every requirement; "
-        f"{result.stopped_because}. Wanted: {objective.name}, {better} is better."
+        f"{result.stopped_because}. Wanted: {name}, {better} is better."
     ]
     designs = [row for row in rows if row.trial is not None]
     if not designs:
         return [*lines, "No design meets the requirements."]
     best = designs[0]
     lines.append(
-        f"The best design has {objective.name} {number(best.candidate.value)}{unit_suffix(result.unit)}: "
+        f"The best design has {name} {number(best.candidate.value)}{unit_suffix(result.unit)}: "
         f"{layers_text(best.particle)}; {best.particle.diameter_nm:.1f} nm in all."
     )
     lines += front_text(result)
@@ -107,9 +110,9 @@ def _summary(result: CampaignResult, rows: Sequence[Row], objective: AbstractObj
     return lines
 
 
-def _card(row: Row, result: CampaignResult, pictures: Mapping[str, str], recipes: Mapping[str, str]) -> dict[str, Any]:
+def _card(row: Row, name: str, unit: str, pictures: Mapping[str, str], recipes: Mapping[str, str]) -> dict[str, Any]:
     numbers = [
-        (label, f"{number(value)}{unit_suffix(unit)}") for label, value, unit, _ in numbers_of(row.candidate.metrics)
+        (label, f"{number(value)}{unit_suffix(of)}") for label, value, of, _ in numbers_of(row.candidate.metrics)
     ]
     if row.band is not None:
         low, high = (number(end) for end in row.band)
@@ -117,7 +120,7 @@ def _card(row: Row, result: CampaignResult, pictures: Mapping[str, str], recipes
     return {
         "label": row.label,
         "value": number(row.candidate.value),
-        "value_name": f"{result.objective}{unit_suffix(result.unit)}",
+        "value_name": f"{name}{unit_suffix(unit)}",
         "numbers": [*numbers, ("laser", f"{row.candidate.design['wavelength_nm']:g} nm")],
         "layers": layers_text(row.particle),
         "notes": list(row.candidate.notes),
@@ -127,7 +130,7 @@ def _card(row: Row, result: CampaignResult, pictures: Mapping[str, str], recipes
 
 
 def _definitions(rows: Sequence[Row], objective: AbstractObjective) -> list[tuple[str, str]]:
-    found = [(objective.name, objective.definition), ("not judged", objective.blind_to)]
+    found = [(objective.name, objective.definition), ("not part of the aim", objective.blind_to)]
     if rows:
         found += [(label, text) for label, _, _, text in numbers_of(rows[0].candidate.metrics)]
     return found
@@ -155,12 +158,13 @@ def _provenance() -> str:
 
 
 # ---------------------------------------------------------------------------------------------------------- charts
-def _charts(result: CampaignResult, rows: Sequence[Row], value_name: str) -> dict[str, charts.Chart]:
+def _charts(run: RunFile, result: CampaignResult, rows: Sequence[Row], value_name: str) -> dict[str, charts.Chart]:
     found: dict[str, charts.Chart] = {}
     drawn = {row.label: row.candidate for row in rows if row.candidate.curve}
     if drawn:
+        window = run.excitation.irradiance_window_kW_per_cm2
         marks = {label: candidate.metrics for label, candidate in drawn.items()}
-        found["power"] = charts.power_chart({label: candidate.curve for label, candidate in drawn.items()}, marks)
+        found["power"] = charts.power_chart({label: within(one.curve, window) for label, one in drawn.items()}, marks)
     trials = sorted(result.trials, key=lambda record: record.number)
     with_value = [record for record in trials if record.candidate.value is not None]
     if len(with_value) > 1:

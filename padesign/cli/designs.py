@@ -32,7 +32,9 @@ class Row:
     def band(self) -> tuple[float, float] | None:
         """Value of batches that miss their targets by as much as is usual: one standard deviation, to first order."""
         value, shares = self.candidate.value, self.sensitivities.get(VALUE)
-        return band(value, shares, usual_errors(self.particle)) if value is not None and shares else None
+        if value is None or not shares or OF_THE_TARGET in self.candidate.metrics:  # `robust` has its own statistic
+            return None
+        return band(value, shares, usual_errors(self.particle))
 
 
 def particle_of(candidate: Candidate) -> Particle:
@@ -81,6 +83,8 @@ def batch_note(run: RunFile, candidate: Candidate, particle: Particle) -> list[s
     return [note] if note else []
 
 
+OF_THE_TARGET = "of_the_target"
+"""Metric of a candidate that was judged for a batch: the value of the particle as drawn."""
 _TOLERANCES = (
     "core_diameter_tolerance_percent",
     "shell_thickness_tolerance_nm",
@@ -131,8 +135,18 @@ def layers_text(particle: Particle) -> str:
     return " | ".join(parts)
 
 
+def name_of_value(run: RunFile, objective: str) -> str:
+    """What the value of a design is called: with `robust` a statistic of a batch, not of the particle as drawn."""
+    if run.robust is None:
+        return objective
+    return "yield of a batch" if run.robust.aim == "yield" else f"{objective} of a batch"
+
+
 def columns(objective: str, unit: str, rows: Iterable[Row]) -> tuple[list[str], list[list[str]]]:
-    """Header and cells of the table of designs; a reference's published numbers stand in a line of their own."""
+    """Header and cells of the table of designs; a reference's published numbers stand in a line of their own.
+
+    `objective`: what the value is called (see `name_of_value`).
+    """
     rows = list(rows)
     metrics = [key for key in _SHOWN if any(key in row.candidate.metrics for row in rows)]
     metrics = [key for key in _SHOWN if key in metrics or (key == "S_exact" and "S_window" in metrics)]

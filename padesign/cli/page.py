@@ -8,7 +8,7 @@ from typing import Any
 from padesign import __version__
 from padesign.cli.console import number
 from padesign.cli.definitions import PLANE_WAVE, assumptions, calibration_note, label_of, range_notes
-from padesign.cli.designs import Row, batch_note, columns, usual_errors
+from padesign.cli.designs import Row, batch_note, columns, name_of_value, usual_errors
 from padesign.config import RunFile
 from padesign.design.objective import AbstractObjective
 from padesign.design.sensitivity import VALUE
@@ -16,9 +16,10 @@ from padesign.parameters import ParameterSet
 from padesign.search import CampaignResult
 
 MEANING = (
-    "Exact derivatives d ln(number) / d ln(knob) at the design: by how many percent a number changes when the knob "
-    "grows by one percent and everything else stays"
+    "By how many percent a result changes when a size or share grows by one percent and everything else stays: exact "
+    "derivatives d ln(result) / d ln(size or share) at the design"
 )
+BATCH = "Values of a batch are what `robust` asks for; every other number is of the particle as drawn."
 FILES = {
     "report.html": "the report to look at: one page with interactive figures, needs no network",
     "report.md": "the same as text",
@@ -52,17 +53,18 @@ def report_page(
     parts += [
         f"{aim} **{objective.name}**: {objective.definition}.",
         "",
-        f"The objective does not see {objective.blind_to}.",
+        f"Not part of the aim: {objective.blind_to}.",
         "",
         f"{len(result.trials)} trials, {result.feasible} feasible; {result.stopped_because}.",
         "",
         *(line for text in front_text(result) for line in (text, "")),
         "## Best designs",
         "",
-        *_table(*columns(result.objective, result.unit, rows)),
+        *_table(*columns(name_of_value(run, result.objective), result.unit, rows)),
         "",
         PLANE_WAVE.capitalize() + ".",
         "",
+        *((BATCH, "") if run.robust is not None else ()),
     ]
     for row in rows:
         if table := sensitivity_table(row, result.objective):
@@ -122,8 +124,9 @@ def front_text(result: CampaignResult) -> list[str]:
 
 
 def sensitivity_table(row: Row, objective: str) -> dict[str, Any]:
-    """Knobs down, numbers across: by how many percent a number changes per percent of the knob; empty if unknown."""
-    names = list(row.sensitivities)
+    """Sizes and shares down, results across: percent of the result per percent of the size; empty if unknown."""
+    own = row.sensitivities.get(VALUE)
+    names = [name for name, by in row.sensitivities.items() if name == VALUE or by != own]
     if not names:
         return {}
     errors = usual_errors(row.particle)
@@ -136,7 +139,7 @@ def sensitivity_table(row: Row, objective: str) -> dict[str, Any]:
         ]
         for knob in knobs
     ]
-    header = ["knob", "usual error", *(objective if name == VALUE else label_of(name) for name in names)]
+    header = ["size or share", "usual error", *(objective if name == VALUE else label_of(name) for name in names)]
     return {"header": header, "rows": cells, "text": [0]}
 
 

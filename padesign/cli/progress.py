@@ -74,7 +74,8 @@ class Progress:
         self._done, self._total = event.finished, event.total
         best = event.best.candidate.value if event.best is not None else None
         found = "nothing feasible yet" if best is None else f"best {number(best)}{unit_suffix(self._unit)}"
-        left = f"about {_duration(event.left_s)} left" if event.left_s > 0 else "done"
+        most = "at most" if event.finished == 1 else "about"  # the first trial also compiles
+        left = f"{most} {_duration(event.left_s)} left" if event.left_s > 0 else "done"
         self._summary = f"{found}, {event.feasible_share:.0%} feasible, {left}"
         if self._bar is not None:
             self._move(0.0)

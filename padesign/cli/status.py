@@ -7,9 +7,10 @@ from typing import Any
 
 from padesign.cli.campaign import read_run
 from padesign.cli.console import emit, emit_json, number, shown
-from padesign.cli.designs import Row, distinct_best, particle_of, print_designs, record
+from padesign.cli.designs import Row, distinct_best, name_of_value, particle_of, print_designs, record
 from padesign.config.build import build_objective, wants_more
 from padesign.search import RunFolder, rank
+from padesign.search.campaign import seconds_per_trial
 from padesign.search.journal import has_result
 
 _LISTED = 3
@@ -28,7 +29,7 @@ def show(path: Path, as_json: bool) -> int:
         Row(f"design {k} (trial {one.number})", one.candidate, particle_of(one.candidate), one.number)
         for k, one in enumerate(distinct_best(ranked, run.recipes.count or _LISTED), start=1)
     ]
-    mean_s = sum(one.duration_s for one in records[-10:]) / max(len(records[-10:]), 1)
+    mean_s = seconds_per_trial([one.duration_s for one in records]) if records else 0.0
     left = max(run.search.trials - len(records), 0)
     outcomes: dict[str, int] = {}
     for one in records:
@@ -58,7 +59,7 @@ def show(path: Path, as_json: bool) -> int:
         emit(f"about {number(left * mean_s / 60.0, 2)} min left")
     if rows:
         title = "Best designs so far" if running or left else "Best designs"
-        print_designs(title, objective.name, objective.unit, rows)
+        print_designs(title, name_of_value(run, objective.name), objective.unit, rows)
     elif records:
         emit("; ".join(f"{count} × {outcome}" for outcome, count in outcomes.items()))
     if not running and left:

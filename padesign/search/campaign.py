@@ -108,6 +108,13 @@ class TrialFinished:
     left_s: float
 
 
+def seconds_per_trial(durations_s: Sequence[float], slots: int = 1) -> float:
+    """Mean of the last trials, in seconds; the first one of every slot counts only alone, since it compiles."""
+    warm = durations_s[slots:] or durations_s
+    recent = warm[-_RECENT:]
+    return sum(recent) / len(recent)
+
+
 @final
 @dataclass(frozen=True)
 class Notice:
@@ -404,8 +411,7 @@ class Campaign:
 
     def _progress(self, journal: Journal, record: TrialRecord, slots: int) -> TrialFinished:
         records, total = journal.records, self._settings.trials
-        recent = [records[number].duration_s for number in sorted(records)[-_RECENT:]]
-        mean = sum(recent) / len(recent)
+        mean = seconds_per_trial([records[number].duration_s for number in sorted(records)], slots)
         ranked = rank(records.values(), self._problem.maximise)
         feasible = [r for r in ranked if has_result(r.candidate)]
         return TrialFinished(

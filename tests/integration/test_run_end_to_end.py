@@ -212,3 +212,13 @@ def test_a_run_can_be_read_while_another_process_runs_it(here: Path, scripted: A
     scripted(lambda: seen.append(json.loads(call("status", str(folder_of(here)), "--json").stdout)), {})
     assert call("run", "tiny.yaml", *FAST).exit_code == 0
     assert [(one["running"], one["finished"]) for one in seen] == [(True, 0), (True, 1)]
+
+
+def test_a_value_of_a_batch_is_never_called_one_of_the_particle(here: Path, scripted: Any) -> None:
+    scripted(lambda: None, {})
+    done = call("run", "tiny.yaml", *FAST, "--set", "robust.dopant_percent=5")
+    assert done.exit_code == 0, done.stderr
+    table, report = done.stdout, (folder_of(here) / "report.md").read_text()
+    assert " of a batch" in table and "value that 10% of a batch do not reach" in table
+    assert "every other column is of the particle as drawn" in table
+    assert " of a batch |" in report.replace(" [", " |") and "`robust`" in report

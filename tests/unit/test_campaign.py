@@ -30,6 +30,7 @@ from padesign.search.campaign import (
     InnerStep,
     Notice,
     TrialFinished,
+    seconds_per_trial,
 )
 from padesign.search.journal import guidance, told_constraints
 from padesign.search.runfolder import RunFolder, TrialRecord
@@ -312,6 +313,12 @@ def test_without_discrete_choices_each_trial_is_another_start(tmp_path):
         folder = new_folder(tmp_path)
         run(Fake(choices={}), folder, sampler=sampler)
         assert len({seed for _, _, seed, _ in essence(folder)}) == TRIALS
+
+
+def test_the_time_that_is_left_does_not_count_what_the_first_trials_compiled():
+    assert seconds_per_trial([90.0]) == 90.0
+    assert seconds_per_trial([90.0, 4.0, 6.0]) == 5.0
+    assert seconds_per_trial([90.0, 80.0, 4.0, 6.0], slots=2) == 5.0
 
 
 def test_events_tell_the_progress(tmp_path):
