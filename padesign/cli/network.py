@@ -11,11 +11,13 @@ from padesign.cli.definitions import calibration_note, set_line, sets_of
 from padesign.cli.evaluate import own_hosts
 from padesign.cli.fixed import demand_fixed
 from padesign.cli.guard import placed
-from padesign.cli.listing import DEFINITIONS, Listing, particle_listing, text_listing
+from padesign.cli.listing import DEFINITIONS, Listing, ProcessLine, particle_listing, text_listing
 from padesign.config import load_run_file
 from padesign.errors import InputError
 
 SLOW_per_s = 1.0
+_WEAKEST_PUMP = 1e-6
+"""Absorption counts down to this part of `SLOW_per_s`: an avalanche hangs on a weak one."""
 
 
 def show(file: Path, overrides: Sequence[str], irradiance: float | None, as_json: bool, all_: bool) -> int:
@@ -64,8 +66,12 @@ def _print_levels(listing: Listing) -> None:
     emit(f"lifetime: {DEFINITIONS['lifetime_s']}.")
 
 
+def _of_light(one: ProcessLine) -> bool:
+    return one.kind == "absorption"
+
+
 def _print_processes(listing: Listing, slowest: float) -> None:
-    kept = [one for one in listing.processes if one.rate_per_s >= slowest or one.kind == "absorption"]
+    kept = [one for one in listing.processes if one.rate_per_s >= (_WEAKEST_PUMP if _of_light(one) else 1.0) * slowest]
     header = ["process", "kind", "rate 1/s", "cross-section cm²", "layer", "C6 nm⁶/s", "factor f"]
     rows = [
         [
@@ -84,5 +90,8 @@ def _print_processes(listing: Listing, slowest: float) -> None:
     hidden = len(listing.processes) - len(kept)
     if hidden:
         what = "process" if hidden == 1 else "processes"
-        emit(f"{hidden} {what} slower than {slowest:g} per second not shown; --all shows them.")
+        emit(
+            f"{hidden} {what} slower than {slowest:g} per second (absorption: {_WEAKEST_PUMP * slowest:g}) not shown; "
+            "--all shows them."
+        )
     emit(f"rate: {DEFINITIONS['rate_per_s']}.")

@@ -18,7 +18,7 @@ from padesign.cli.definitions import calibration_note, sets_of
 from padesign.cli.evaluate import own_hosts, used_definitions
 from padesign.cli.fixed import demand_fixed
 from padesign.cli.guard import NOTHING_FOUND
-from padesign.config import LoadedRun, load_run_file, load_run_text
+from padesign.config import LoadedRun, RunFile, load_run_file, load_run_text
 from padesign.config.build import build_design, build_scene
 from padesign.design.evaluate import BandResult, Evaluation, evaluate_solution
 from padesign.design.problem import solved
@@ -79,12 +79,10 @@ def sweep(file: Path, overrides: Sequence[str], vary: Sequence[str], out: Path |
         raise InputError(f"`{axes[0].path}` is varied twice")
     if math.prod(len(axis.values) for axis in axes) > MOST_POINTS:
         raise InputError(f"a sweep has at most {MOST_POINTS} points")
+    base = load_run_file(file, overrides)  # what is wrong with the file as it stands is told before any point is made
     for axis in axes:
         if not (axis.path.startswith("particle.") or axis.path in _OTHER_KEYS):
-            raise InputError(
-                f"`{axis.path}` cannot be varied", cure=f"numbers under `particle` can, and {', '.join(_OTHER_KEYS)}"
-            )
-    base = load_run_file(file, overrides)  # what is wrong with the file as it stands is told before any point is made
+            raise InputError(f"`{axis.path}` cannot be varied", cure=f"this design has {', '.join(_numbers(base.run))}")
     text, name = base.text, base.file
     first = _at(text, name, overrides, axes, [axis.values[0] for axis in axes])
     if first.run.network is not None:
@@ -108,6 +106,16 @@ def sweep(file: Path, overrides: Sequence[str], vary: Sequence[str], out: Path |
     if out is not None:
         _write(out, axes, rows, bands)
     return 0
+
+
+def _numbers(run: RunFile) -> list[str]:
+    """Sizes and shares of a design by their paths, and the other numbers that can be varied."""
+    found = []
+    for layer in run.particle.layers if run.particle is not None else ():
+        place = f"particle.layers.{layer.name}"
+        found.append(f"{place}.{'thickness_nm' if layer.diameter_nm is None else 'diameter_nm'}")
+        found += [f"{place}.dopants_mol_percent.{ion}" for ion in layer.dopants_mol_percent]
+    return [*found, *_OTHER_KEYS]
 
 
 def evaluations(
@@ -171,12 +179,13 @@ def _write(folder: Path, axes: Sequence[Axis], rows: Sequence[dict[str, Any]], b
     except OSError as error:
         raise InputError(f"`{folder}` cannot be written: {error.strerror or error}") from error
     emit(shown(folder / "sweep.csv"))
+    top = next(value for row in rows for key, value in row.items() if key.endswith(_AT) and value is not None)
     quantities = {"threshold_kW_per_cm2": ("threshold", "threshold (kW/cm²)")}
     for transition in bands:
         head = f"{transition}: " if len(bands) > 1 else ""
         stem = f"_{transition.replace(' -> ', '_to_').replace(':', '_').replace('/', '-')}" if head else ""
         quantities[f"{head}S_window"] = (f"S_window{stem}", f"S_window, {transition}")
-        quantities[f"{head}photons_per_s"] = (f"photons{stem}", f"photons/s, {transition}")
+        quantities[f"{head}photons_per_s"] = (f"photons{stem}", f"photons/s at {top:g} kW/cm², {transition}")
     for key, (stem, label) in quantities.items():
         values = np.array([math.nan if row[key] is None else row[key] for row in rows], dtype=float)
         if not np.isfinite(values).any():

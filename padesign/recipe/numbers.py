@@ -42,5 +42,5 @@ def sites(value: float) -> str:
 
 
 def plain(value: float | None) -> str:
-    """A predicted number with four significant digits."""
-    return "not available" if value is None else f"{value:.4g}"
+    """A predicted number with three significant digits, which is more than a model knows."""
+    return "not available" if value is None else f"{value:.3g}"

@@ -445,5 +445,5 @@ def test_kmgf3_is_made_of_magnesium_and_bifluoride() -> None:
 
 def test_what_to_measure_first_names_the_predicted_threshold() -> None:
     first, power, help_ = build().measure_first
-    assert "17.0 nm" in first and "2.373 to 21.36 kW/cm²" in power and "lifetime" in help_
+    assert "17.0 nm" in first and "2.37 to 21.4 kW/cm²" in power and "lifetime" in help_
     assert len(build(prediction=Prediction("S", 1.0, "", "", "set", "d", True)).measure_first) == 2
