@@ -61,6 +61,9 @@ def begin(file: Path | None, overrides: list[str], quiet: bool, **search: object
             reason = problem.check()
         if reason:
             raise InputError(reason, path=("objective",), file=loaded.file, line=loaded.line_of(("objective",)))
+    except KeyboardInterrupt:
+        say(f"stopped while compiling; go on with: padesign resume {typed(folder.path)}")
+        return INTERRUPTED
     except InputError:
         shutil.rmtree(folder.path)
         if not quiet:
@@ -79,6 +82,9 @@ def go_on(path: Path, quiet: bool, **search: object) -> int:
         write_json(folder.resolved, resolve(run))
     problem = build_problem(run)
     _announce(run, folder, quiet)
+    done = len(folder.trial_numbers())
+    if not quiet and done >= run.search.trials:
+        say(f"all {done} trials are done: only the report is made anew; --trials {2 * done} adds as many again")
     return _conduct(run, problem, folder, quiet)
 
 

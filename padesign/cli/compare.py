@@ -80,6 +80,9 @@ def compare(
     """Print the table; write comparison.csv and the figure into `out`."""
     if len(sources) < 2:
         raise InputError("there is nothing to compare with", cure="name two or more designs, runs or measured files")
+    for source in sources:  # told before any of them is computed
+        if not source.exists():
+            raise InputError("does not exist", cure="check the path", file=str(source))
     found: list[Compared] = []
     for source in sources:
         one = _read(source, column, window_decades, spot_fwhm_um)

@@ -226,7 +226,10 @@ _TRANSITION = re.compile(r"\s*([A-Za-z]\w*):(\S+?)\s*->\s*([A-Za-z]\w*):(\S+)\s*
 
 def _transition(value: str) -> str:
     match = _TRANSITION.fullmatch(value)
-    cure = 'write ion and level on both sides, such as "Tm:3H4 -> Tm:3H6"'
+    cure = (
+        'write ion and level on both sides, such as "Tm:3H4 -> Tm:3H6"; '
+        "`padesign evaluate` on a design without `emission` lists every band with its wavelength"
+    )
     if match is None:
         raise refuse(f"{show(value)} is not a transition", cure)
     ion, upper, other, lower = match.groups()

@@ -172,6 +172,7 @@ def test_an_interrupted_run_is_kept_and_says_how_to_go_on(here: Path, scripted: 
     scripted(lambda: None, {})
     assert call("resume", str(folder)).exit_code == 0
     assert strict(folder / "summary.json")["trials"] == 2
+    assert "all 2 trials are done" in call("resume", str(folder)).stderr
 
 
 def test_a_second_interrupt_stops_at_once(here: Path, scripted: Any) -> None:
@@ -222,3 +223,12 @@ def test_a_value_of_a_batch_is_never_called_one_of_the_particle(here: Path, scri
     assert " of a batch" in table and "value that 10% of a batch do not reach" in table
     assert "every other column is of the particle as drawn" in table
     assert " of a batch |" in report.replace(" [", " |") and "`robust`" in report
+
+
+def test_a_run_that_is_stopped_while_it_compiles_says_how_to_go_on(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(self: Problem) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Problem, "check", stop)
+    done = call("run", "tiny.yaml", *FAST)
+    assert done.exit_code == 130 and f"padesign resume runs/{folder_of(here).name}" in done.stderr.splitlines()[-1]
