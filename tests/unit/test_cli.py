@@ -202,6 +202,14 @@ def test_evaluate_prints_results_on_stdout_and_draws_what_it_is_asked_to(tmp_pat
     assert (tmp_path / "out" / "curve.png").stat().st_size > 1000
 
 
+def test_mistakes_are_told_before_anything_is_solved(tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_text(SMALL_TM)
+    done = call("sweep", "small.yaml", "--vary", "shell.thickness=2:6:5")
+    assert done.exit_code == 2 and "particle.layers.shell.thickness_nm" in done.stderr and "solving" not in done.stderr
+    done = call("compare", "small.yaml", "nothing.csv")
+    assert done.exit_code == 2 and "nothing.csv: does not exist" in done.stderr and "solving" not in done.stderr
+
+
 # --- schema ----------------------------------------------------------------------------------------------------------
 
 
