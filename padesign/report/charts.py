@@ -15,6 +15,8 @@ _COLOURS = (BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, GREY)
 """Colours that colour-blind readers tell apart, on light paper and on dark."""
 _STEEPEST_SHOWN = 60.0
 _PALE, _STRONG = (196, 202, 210), (0, 114, 178)
+_LEGEND_ABOVE: Chart = {"legend": {"orientation": "h", "y": 1.14}, "margin": {"t": 40, "r": 20}}
+"""Left of Plotly's buttons, which lie over a legend at the right."""
 _MOST_LINES = 40
 """Descents beyond this many would hide each other."""
 
@@ -28,7 +30,7 @@ def power_chart(curves: Mapping[str, Curve], marks: Mapping[str, Mapping[str, fl
     """Emission and local slope of several designs against irradiance; unstable branches dashed."""
     data: list[Chart] = []
     top = 2.0
-    for k, (label, curve) in enumerate(curves.items()):
+    for k, (label, curve) in reversed(list(enumerate(curves.items()))):  # the first, the best design, lies on top
         colour, name = _COLOURS[k % len(_COLOURS)], plain(label)
         power, stable = list(curve["irradiance_kW_per_cm2"]), list(curve["stable"])
         slopes = [s if 0.0 <= s <= _STEEPEST_SHOWN else None for s in curve["S"]]
@@ -76,7 +78,7 @@ def power_chart(curves: Mapping[str, Curve], marks: Mapping[str, Mapping[str, fl
             "exponentformat": "power",
         },
         "yaxis2": {"title": {"text": "local slope S"}, "domain": [0.0, 0.38], "range": [0.0, 1.08 * top]},
-        "legend": {"orientation": "h", "y": 1.12},
+        "legend": {"orientation": "h", "y": 1.12, "traceorder": "reversed"},
         "margin": {"t": 40, "r": 20},
         "hovermode": "closest",
     }
@@ -149,7 +151,7 @@ def history_chart(
     layout = {
         "xaxis": {"title": {"text": "trial"}, "dtick": _ticks(len(numbers))},
         "yaxis": axis,
-        "margin": {"t": 20, "r": 20},
+        **_LEGEND_ABOVE,
     }
     return {"data": data, "layout": layout}
 
@@ -194,7 +196,7 @@ def trade_chart(
                 "marker": {"symbol": "x", "size": 11, "color": ORANGE},
             }
         )
-    layout = {"xaxis": {"title": {"text": x[1]}}, "yaxis": {"title": {"text": y[1]}}, "margin": {"t": 20, "r": 20}}
+    layout = {"xaxis": {"title": {"text": x[1]}}, "yaxis": {"title": {"text": y[1]}}, **_LEGEND_ABOVE}
     return {"data": data, "layout": layout}
 
 

@@ -102,7 +102,7 @@ def power_curve_figure(
         above.set(xscale="log", yscale="log", ylabel="emission (photons/s)")
         below.set(xlabel="irradiance (kW/cm²)", ylabel="local slope S")
         below.axhline(1.0, color=GREY, linewidth=0.8, linestyle=(0, (1, 2)))
-        for line in lines:
+        for line in lines[::-1]:  # the first, which is the best design of a run, comes to lie on top
             line.draw_bands(above, below)
             line.draw_emission(above)
             line.draw_slope(below)
@@ -112,7 +112,8 @@ def power_curve_figure(
             axes.grid(True)
         logarithmic(below.xaxis)
         if several:
-            above.legend(loc="lower left", bbox_to_anchor=(0.0, 1.01), handlelength=1.4, borderpad=0.0)
+            legend: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.01)}
+            above.legend(handlelength=1.4, borderpad=0.0, reverse=True, **legend)
             figure.suptitle(shown(title, 64), x=0.02, ha="left", fontsize=8.5)
         else:
             above.set_title(shown(title, 64), loc="left")
