@@ -65,7 +65,7 @@ def campaign_page(
         "comparison": {"header": header, "rows": cells, "text": [0, len(header) - 1]},
         "published": [f"{row.label}: {row.published['source']}" for row in rows if row.published],
         "meaning": MEANING,
-        "plane_wave": PLANE_WAVE.capitalize() + (f". {BATCH[:-1]}" if run.robust is not None else ""),
+        "plane_wave": PLANE_WAVE.capitalize() + (f". {BATCH[:-1].replace('`', '')}" if run.robust is not None else ""),
         "definitions": _definitions(rows, objective),
         "sets": [
             {

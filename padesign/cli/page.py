@@ -19,7 +19,9 @@ MEANING = (
     "By how many percent a result changes when a size or share grows by one percent and everything else stays: exact "
     "derivatives d ln(result) / d ln(size or share) at the design"
 )
-BATCH = "Values of a batch are what `robust` asks for; every other number is of the particle as drawn."
+BATCH = (
+    "Values of a batch are what the run file's block `robust` asks for; every other number is of the particle as drawn."
+)
 FILES = {
     "report.html": "the report to look at: one page with interactive figures, needs no network",
     "report.md": "the same as text",
@@ -135,7 +137,7 @@ def sensitivity_table(row: Row, objective: str) -> dict[str, Any]:
         [
             knob,
             f"{100 * errors[knob]:.3g} %" if knob in errors else "",
-            *(number(by.get(knob)) for by in row.sensitivities.values()),
+            *(number(row.sensitivities[name].get(knob)) for name in names),
         ]
         for knob in knobs
     ]

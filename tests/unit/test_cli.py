@@ -16,8 +16,13 @@ from typer.testing import CliRunner, Result
 
 from padesign.cli import app
 from padesign.cli.console import number
+from padesign.cli.designs import Row
+from padesign.cli.page import sensitivity_table
 from padesign.cli.sweep import parse_axis
+from padesign.design.sensitivity import VALUE
+from padesign.design.trial import Candidate
 from padesign.errors import InputError
+from padesign.particle.layers import Layer, Particle
 from tests.systems.run_files import SMALL_TM
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -200,6 +205,16 @@ def test_evaluate_prints_results_on_stdout_and_draws_what_it_is_asked_to(tmp_pat
     done = call("evaluate", THREE_STATE, "--figure", "out/curve.png")
     assert done.exit_code == 0 and "threshold 6.704 kW/cm²" in done.stdout and "52.12" in done.stdout
     assert (tmp_path / "out" / "curve.png").stat().st_size > 1000
+
+
+def test_a_table_of_influences_has_a_column_for_every_head_and_none_twice() -> None:
+    particle = Particle((Layer("core", "beta-NaYF4", 8.5, {"Tm": 8.0}),))
+    by = {"core radius": -0.3, "core Tm": -0.1}
+    found = {"S_exact": {"core radius": 0.5, "core Tm": 0.2}, "threshold_kW_per_cm2": by, VALUE: by}
+    row = Row("design 1", Candidate("ok", 1.0, 1.0, {}, {}, {}), particle, 0, sensitivities=found)
+    told = sensitivity_table(row, "threshold")
+    assert told["header"] == ["size or share", "usual error", "S (exact)", "threshold"]
+    assert told["rows"] == [["core radius", "5 %", "0.5", "-0.3"], ["core Tm", "10 %", "0.2", "-0.1"]]
 
 
 def test_mistakes_are_told_before_anything_is_solved(tmp_path: Path) -> None:
