@@ -38,9 +38,9 @@ _FALL = (0.8, 0.2)
 _STILL_BRIGHT = 0.4
 _INTERVAL = (0.025, 0.5, 0.975)
 _DEFINITIONS = {
-    "t10": "from the begin of the on-period to the crossing of 10 % of the steady value; none where it is not resolved",
-    "t50": "the same for 50 %",
-    "t90": "the same for 90 %",
+    key: f"from switching on to the crossing of {share:.0%} of the steady value; none where it is not resolved"
+    for key, share in _FRACTIONS.items()
+} | {
     "t10_over_t90": "0.046 for a single exponential, towards 1 for a delayed jump",
     "decay": "lifetime after the light, from the fall from 80 to 20 % of the first value after it; none where "
     "it is too fast to see",
