@@ -78,7 +78,8 @@ def _print(file: Path, result: PowerResult | TimeResult, expected: dict[str, flo
     for key, one in result.numbers.items():
         interval = "" if one.low is None else f"{number(one.low, 4)} to {number(one.high, 4)}"
         beside = [] if expected is None else [number(expected.get(key), 4)]
-        rows.append([key, f"{number(one.value, 4)}{unit_suffix(one.unit)}", interval, *beside, one.definition])
+        unit = "" if one.value is None else unit_suffix(one.unit)
+        rows.append([key, f"{number(one.value, 4)}{unit}", interval, *beside, one.definition])
     heads = ["", "value", "95 % interval", *([] if expected is None else ["design"]), "definition"]
     table(shown(file), heads, rows, left=(0, 2, len(heads) - 1))
     for remark in result.remarks:
