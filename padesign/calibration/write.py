@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ruamel.yaml import YAML
 
 from padesign.calibration.fit import Posterior
 from padesign.calibration.forward import AbstractForward, Fitted
 from padesign.calibration.schema import CalibrationFile
+from padesign.parameters.correlations import Correlations, symmetric
 
 
 def fitted_range(forwards: Sequence[AbstractForward]) -> dict[str, Any]:
@@ -72,7 +74,16 @@ def set_document(
         },
         "references": {},
         "entries": entries,
+        "correlations": correlations_of(fitted.keys, posterior.covariance).to_yaml(),
     }
+
+
+def correlations_of(keys: Sequence[str], covariance: np.ndarray) -> Correlations:
+    """Correlation coefficients of the logarithms to three decimals, made smaller by 0.1 % so that rounding cannot make
+    them those of no distribution."""
+    spread = np.sqrt(np.diag(covariance))
+    rounded = np.round(0.999 * covariance / np.outer(spread, spread), 3)
+    return symmetric(keys, [row[:k].tolist() for k, row in enumerate(rounded)][1:])
 
 
 def write_set(document: dict[str, Any], path: Path) -> None:

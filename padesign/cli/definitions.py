@@ -40,6 +40,21 @@ _METRICS: dict[str, tuple[str, str, str]] = {
     "threshold_kW_per_cm2": ("threshold", "kW/cm^2", THRESHOLD),
     "photons_per_s": ("brightness", "photons/s", PHOTONS),
     "diameter_nm": ("diameter", "nm", DIAMETER),
+    "dopant_mol_percent": (
+        "dopants of the whole particle",
+        "mol%",
+        "share of all dopants in the cation sites of the particle",
+    ),
+    "lattice_mismatch_percent": (
+        "lattice mismatch",
+        "%",
+        "largest relative difference of the lattice constants of the hosts of neighbouring layers",
+    ),
+    "synthesis_steps": (
+        "growth steps",
+        "1",
+        "steps of the synthesis in which something grows: the core and every shell",
+    ),
     "visible_photons_per_s": (
         "visible brightness",
         "photons/s",
@@ -105,12 +120,14 @@ def set_line(one: ParameterSet) -> dict[str, Any]:
 
 def set_record(one: ParameterSet) -> dict[str, Any]:
     """Everything a parameter set says, as JSON data."""
+    joint = {} if one.correlations is None else {"correlations": one.correlations.to_yaml()}
     return {
         **set_line(one),
         "description": one.description,
         "validity": one.validity,
         "entries": {key: asdict(entry) for key, entry in one.entries.items()},
         "surface_lands_in": dict(one.surface_lands_in),
+        **joint,
     }
 
 
