@@ -28,7 +28,7 @@ import optuna
 from experiments.verify import commit
 from padesign.config import load_run_text
 from padesign.config.build import build_problem
-from padesign.design import problem as programs
+from padesign.design import compiled
 from padesign.design.cost import EQUIVALENT, EQUIVALENTS
 from padesign.design.problem import Problem
 from padesign.design.scene import solve_particle
@@ -200,7 +200,7 @@ def _costs(one: Problem) -> dict[str, float]:
     mixing_nm = one.space.interface_mixing_nm
 
     def judged(signature: Any) -> Callable[[Any], Any]:
-        return lambda z: programs._judge(signature, *fixed, forward(z, bounds, mixing_nm), *context)
+        return lambda z: compiled.judge(signature, *fixed, forward(z, bounds, mixing_nm), *context)
 
     kinds: dict[str, Callable[[Any], Any]] = {
         "screens": lambda z: one.guess(z, bounds, choice),

@@ -21,6 +21,7 @@ from padesign.cli.guard import placed
 from padesign.config import LoadedRun, free_variables, load_run_file
 from padesign.config.build import build_network, build_objective, build_reference, build_scene, build_space
 from padesign.config.schema import RunFile
+from padesign.design.limits import host_mismatch_percent
 from padesign.design.space import DesignSpace
 from padesign.errors import InputError
 from padesign.kinetics.particle_network import particle_model
@@ -77,6 +78,7 @@ def _particle_lines(loaded: LoadedRun) -> list[tuple[str, str]]:
         lines.append(("continuous variables", f"{len(continuous)}: {moving}" if continuous else "none"))
     else:
         lines.append(("design", "fixed: one particle, nothing to search"))
+    lines += [("limits", text) for text in limit_lines(run)]
     lines.append(("unknowns", f"{counts[0]} populations while searching, {counts[1]} for the numbers reported"))
     lines += _scene_lines(run)
     if run.objective is not None:
@@ -103,12 +105,32 @@ def _particle_lines(loaded: LoadedRun) -> list[tuple[str, str]]:
     return lines
 
 
+def limit_lines(run: RunFile) -> list[str]:
+    """What every design of the search keeps."""
+    particle = run.particle
+    if particle is None:
+        return []
+    lines = []
+    if particle.max_diameter_nm is not None:
+        lines.append(f"at most {particle.max_diameter_nm:g} nm across")
+    held = [(layer.name, layer.max_dopant_mol_percent) for layer in particle.layers]
+    held.append(("the whole particle", particle.max_dopant_mol_percent))
+    lines += [f"dopants of {name}: at most {most:g} mol% together" for name, most in held if most is not None]
+    if (mismatch := particle.max_lattice_mismatch_percent) is not None:
+        lines.append(f"lattice mismatch of neighbouring layers: at most {mismatch:g} %")
+    if (steps := particle.max_synthesis_steps) is not None:
+        lines.append(f"at most {steps} growth step{'s' * (steps > 1)} (core and every shell)")
+    return lines
+
+
 def growth_warnings(space: DesignSpace) -> list[str]:
     """What the lattices say against growing neighbouring layers on each other, for every host they may have."""
+    limit = space.limits.lattice_mismatch_percent
     pairs = (
         (load_host(core), load_host(shell))
         for inner, outer in itertools.pairwise(space.layers)
         for core, shell in itertools.product(inner.hosts, outer.hosts)
+        if limit is None or host_mismatch_percent(core, shell) <= limit
     )
     return list(dict.fromkeys(text for core, shell in pairs if (text := mismatch_warning(core, shell))))
 

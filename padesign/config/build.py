@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence
-from importlib.metadata import entry_points
 
 from padesign.config import schema
+from padesign.config.installed import objective_class
 from padesign.config.quantity import Path
 from padesign.config.values import Choice as ChoiceSpec
 from padesign.config.values import Range
 from padesign.design.fixed import FixedDesign, fixed_design
+from padesign.design.limits import NO_LIMITS, Limits
 from padesign.design.objective import AbstractObjective
 from padesign.design.problem import InnerSettings, Problem
 from padesign.design.robust import Robust
@@ -24,8 +25,6 @@ from padesign.kinetics.text import TextNetwork, parse_network
 from padesign.particle.layers import Particle
 from padesign.particle.surroundings import Acceptors, Surroundings
 from padesign.spectroscopy.tables import INERT_IONS, load_ion
-
-OBJECTIVE_GROUP = "padesign.objectives"
 
 
 def build_space(run: schema.RunFile) -> DesignSpace:
@@ -41,7 +40,8 @@ def build_space(run: schema.RunFile) -> DesignSpace:
             for ion, share in layer.dopants_mol_percent.items()
         )
         hosts = tuple(layer.host.choice) if isinstance(layer.host, ChoiceSpec) else (layer.host,)
-        layers.append(LayerSpace(layer.name, hosts, thickness, dopants, layer.optional))
+        most = 100.0 if layer.max_dopant_mol_percent is None else layer.max_dopant_mol_percent
+        layers.append(LayerSpace(layer.name, hosts, thickness, dopants, layer.optional, most))
     wavelength = run.excitation.wavelength_nm
     lasers = tuple(wavelength.choice) if isinstance(wavelength, ChoiceSpec) else (float(wavelength),)
     return DesignSpace(
@@ -53,6 +53,7 @@ def build_space(run: schema.RunFile) -> DesignSpace:
         spec.max_level_cm1,
         tuple(spec.levels.items()),
         replaced_pairs(spec.replace_processes, _levels(layers)),
+        Limits(spec.max_dopant_mol_percent, spec.max_lattice_mismatch_percent, spec.max_synthesis_steps),
     )
 
 
@@ -79,7 +80,7 @@ def build_reference(run: schema.RunFile, reference: schema.Reference) -> DesignS
         for layer in reference.layers
     )
     space = build_space(run)
-    return dataclasses.replace(space, layers=layers, max_diameter_nm=None)
+    return dataclasses.replace(space, layers=layers, max_diameter_nm=None, limits=NO_LIMITS)
 
 
 def build_particle(run: schema.RunFile) -> Particle:
@@ -162,14 +163,8 @@ def _objective(run: schema.RunFile, spec: object, path: Path) -> AbstractObjecti
 
 
 def _installed(name: str, options: dict[str, object], path: Path) -> AbstractObjective:
-    points = {point.name: point for point in entry_points(group=OBJECTIVE_GROUP)}
-    if name not in points:
-        cure = f"installed: {', '.join(points) or 'none; install padesign itself (make setup)'}"
-        raise InputError(f"there is no objective `{name}`", cure=cure, path=path)
     try:
-        return points[name].load().from_options(options)
-    except ImportError as error:
-        raise InputError(f"objective `{name}` cannot be loaded: {error}", path=path) from error
+        return objective_class(name, path).from_options(options)
     except TypeError as error:
         raise InputError(f"objective `{name}` does not take these options: {error}", path=path) from error
 
@@ -203,6 +198,7 @@ def _robust(spec: schema.Robust | None) -> Robust | None:
         samples=spec.samples,
         judge_samples=spec.judge_samples,
         seed=spec.seed,
+        parameters=spec.parameter_uncertainty,
     )
 
 

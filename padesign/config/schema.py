@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, JsonValue, model_validator
 
 from padesign.config.check import cross_problems, layer_problems, particle_problems
+from padesign.config.limit_check import dopant_problems, growth_problems, layer_limit_problems
 from padesign.config.quantity import Problem, Quantity, complaint, refuse, show
 from padesign.config.values import (
     Closed,
@@ -174,10 +175,13 @@ class Layer(Closed):
     """The outer search may leave the layer out."""
     dopants_mol_percent: dict[Ion, FreeMolPercent] = Field(default_factory=dict)
     """Share of each ion among the host's dopable cation sites; the host's own cation is the rest."""
+    max_dopant_mol_percent: MolPercent | None = None
+    """All dopants of the layer together hold at most so many of its cation sites."""
 
     @model_validator(mode="after")
     def _sound(self) -> Layer:
-        if found := layer_problems(self.dopants_mol_percent, self.host):
+        found = layer_problems(self.dopants_mol_percent, self.host)
+        if found := found or layer_limit_problems(self.dopants_mol_percent, self.max_dopant_mol_percent):
             raise complaint(found)
         return self
 
@@ -225,6 +229,14 @@ class ParticleSpec(Closed):
 
     layers: tuple[Layer, ...]
     max_diameter_nm: Annotated[float, Quantity("nm", 1.0, 1000.0)] | None = None
+    max_dopant_mol_percent: MolPercent | None = None
+    """All dopants of the particle together hold at most so many of its cation sites. No layer may then need more than
+    that by its own minima; layers are limited one by one by a field of the same name."""
+    max_lattice_mismatch_percent: Annotated[float, Quantity("percent", 0.0, 100.0)] | None = None
+    """Largest difference of the lattice constants of the hosts of neighbouring layers. Hosts without a common crystal
+    system with known lattice constants then do not go on each other."""
+    max_synthesis_steps: Annotated[int, Quantity(low=1, high=8, whole=True)] | None = None
+    """Most growth steps of the recipe: the core is one, every shell that is there another one."""
     interface_mixing_nm: Annotated[float, Quantity("nm", 0.0, 5.0)] = 0.5
     """Width over which neighbouring layers mix."""
     surface_loss: Flag = True
@@ -240,7 +252,8 @@ class ParticleSpec(Closed):
 
     @model_validator(mode="after")
     def _sound(self) -> ParticleSpec:
-        if found := particle_problems(self.layers, self.max_diameter_nm):
+        found = particle_problems(self.layers, self.max_diameter_nm)
+        if found := found or [*dopant_problems(self), *growth_problems(self)]:
             raise complaint(found)
         return self
 
@@ -676,6 +689,9 @@ class Robust(Closed):
     """Particles whose losses the gradients follow, the same ones from step to step."""
     judge_samples: Annotated[int, Quantity(low=8, high=100000, whole=True)] = 64
     """Other particles, from which the claimed number is computed."""
+    parameter_uncertainty: Flag = False
+    """Draw the physical parameters of every particle too, within the errors that their set states. The number is then
+    about all particles in all worlds that the errors allow, and no longer about one real batch."""
     seed: Annotated[int, Quantity(low=0, high=2**31 - 1, whole=True)] = 1
 
     @model_validator(mode="after")
