@@ -93,10 +93,13 @@ class Report:
         try:
             space = dataclasses.replace(build_reference(self._run, reference), wavelengths_nm=(wavelength_nm,))
             particle = space.particle({}, space.bounds({}).thickness_low_nm.tolist(), space.bounds({}).fraction_low)
+            same = self._problem
             problem = Problem(
-                space, self._problem.objective, self._problem.scene, self._problem.inner, self._run.parameter_sets
+                space, same.objective, same.scene, same.inner, self._run.parameter_sets, robust=same.robust
             )
             candidate = problem.judge({}, fixed_geometry(space), math.inf)
+            limited = same.space.limits.numbers(particle)
+            candidate = dataclasses.replace(candidate, metrics={**candidate.metrics, **limited})
         except InputError as error:
             particle = Particle(())
             candidate = Candidate(f"not comparable: {error.what}", None, math.inf, {}, {}, {})

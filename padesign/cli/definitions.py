@@ -33,6 +33,8 @@ WARMTH = (
 DIAMETER = "outer diameter of the particle"
 PLANE_WAVE = "all numbers hold for one uniform irradiance, not averaged over the profile of a beam"
 
+OF_THE_BUILD = ("dopant_mol_percent", "lattice_mismatch_percent", "synthesis_steps")
+"""Numbers that a recipe makes true, and that no measurement of its particles tells."""
 _METRICS: dict[str, tuple[str, str, str]] = {
     "S_window": ("S_window", "1", S_WINDOW),
     "S_exact": ("S (exact)", "1", S),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from padesign.cli.definitions import PLANE_WAVE, assumptions, numbers_of, range_notes, sets_of
+from padesign.cli.definitions import OF_THE_BUILD, PLANE_WAVE, assumptions, numbers_of, range_notes, sets_of
 from padesign.cli.designs import batch_note, scatter_of
 from padesign.cli.recipe_page import recipe_page
 from padesign.config import RunFile
@@ -47,7 +47,7 @@ def prediction(
         digest=", ".join(one.digest for one in sets),
         calibrated=all(one.calibrated for one in sets),
         excitation_wavelengths_nm=(wavelength_nm,),
-        numbers=numbers_of(candidate.metrics),
+        numbers=numbers_of({key: x for key, x in candidate.metrics.items() if key not in OF_THE_BUILD}),
         assumptions=assumptions(particle, sets, temperature_K),
         notes=notes,
     )

@@ -19,7 +19,14 @@ from padesign.cli.definitions import calibration_note, hosts_of, sets_of
 from padesign.cli.fixed import named
 from padesign.cli.guard import placed
 from padesign.config import LoadedRun, free_variables, load_run_file
-from padesign.config.build import build_network, build_objective, build_reference, build_scene, build_space
+from padesign.config.build import (
+    build_network,
+    build_objective,
+    build_reference,
+    build_robust,
+    build_scene,
+    build_space,
+)
 from padesign.config.schema import RunFile
 from padesign.design.limits import host_mismatch_percent
 from padesign.design.space import DesignSpace
@@ -86,6 +93,8 @@ def _particle_lines(loaded: LoadedRun) -> list[tuple[str, str]]:
         lines.append(
             ("objective", f"{'largest' if objective.maximise else 'smallest'} {objective.name}: {objective.definition}")
         )
+        if (robust := build_robust(run)) is not None:
+            lines.append(("robust", robust.meaning))
         search = run.search
         lines.append(("search", f"{search.trials} trials of {search.starts} × {search.steps} gradient steps"))
     for reference in run.compare_with:
@@ -93,7 +102,12 @@ def _particle_lines(loaded: LoadedRun) -> list[tuple[str, str]]:
         lines.append(("compared with", f"{reference.name}, {reference.source}"))
     programs = 1
     if run.objective is not None:
-        programs = 4 + build_objective(run).guesses + (run.robust is not None) + len(run.compare_with)
+        programs = (
+            4
+            + build_objective(run).guesses
+            + (run.robust is not None) * (1 + len(run.compare_with))
+            + len(run.compare_with)
+        )
     lines.append(("to compile", f"{programs} program{'s' * (programs > 1)}, once; kept on disk for later runs"))
     lines.append(("parameter sets", ", ".join(f"{one.name} (sha256 {one.digest[:12]})" for one in sets)))
     lines += [("mind", text) for text in [*idle_lines(run), *inert_line(space), *growth_warnings(space)]]

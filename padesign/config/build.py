@@ -181,11 +181,13 @@ def build_problem(run: schema.RunFile) -> Problem:
         dict(run.parameter_sets),
         known,
         Steps(run.rounding.size_step_nm, run.rounding.dopant_step_mol_percent),
-        _robust(run.robust),
+        build_robust(run),
     )
 
 
-def _robust(spec: schema.Robust | None) -> Robust | None:
+def build_robust(run: schema.RunFile) -> Robust | None:
+    """What a run file asks of batches; None when it is about the particle that is aimed at."""
+    spec = run.robust
     if spec is None:
         return None
     return Robust(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from padesign.config.schema import ParticleSpec
 
 _LAYER: Path = ("max_dopant_mol_percent",)
+_SHOWN = 4
 
 
 def layer_limit_problems(dopants: Mapping[str, Any], limit: float | None) -> list[Problem]:
@@ -82,16 +85,19 @@ def _fewest_layers(particle: ParticleSpec, limit: float) -> dict[str, int]:
 
 def _mismatch(core: str, shell: str) -> float:
     found = 0.0 if core == shell else mismatch_percent(load_host(core), load_host(shell))
-    return float("inf") if found is None else found
+    return math.inf if found is None else found
 
 
 def _pairs(particle: ParticleSpec) -> str:
-    """Mismatches of the hosts of layers that follow each other."""
+    """Mismatches of hosts that may follow each other."""
     words: dict[str, None] = {}
-    for inner, outer in zip(particle.layers, particle.layers[1:], strict=False):
-        for core in options(inner.host):
-            for shell in options(outer.host):
+    for k, inner in enumerate(particle.layers):
+        for outer in particle.layers[k + 1 :]:
+            for core, shell in itertools.product(options(inner.host), options(outer.host)):
                 found = _mismatch(core, shell)
-                told = "no common crystal system" if found == float("inf") else f"{found:.2g} %"
+                told = "no common crystal system" if math.isinf(found) else f"{found:.2g} %"
                 words[f"{shell} on {core} {told}"] = None
-    return ", ".join(list(words)[:4])
+            if not outer.optional:
+                break
+    shown = list(words)[:_SHOWN]
+    return ", ".join([*shown, *["..."] * (len(words) > len(shown))])

@@ -72,12 +72,23 @@ class Robust:
     @property
     def words(self) -> str:
         """What is claimed, for people."""
-        of = "all particles in all worlds that the parameters' errors allow" if self.parameters else "a batch"
+        over = ", over batches and over the errors of the parameters" if self.parameters else " in a batch"
         return {
-            "mean": f"mean over {of}",
-            "quantile": f"value that {self.level:.0%} of {of} do not reach",
-            "yield": f"share of {of} that meets {self.specification:g}",
+            "mean": f"mean over the particles{over}",
+            "quantile": f"value that {self.level:.0%} of the particles do not reach{over}",
+            "yield": f"share of the particles that meets {self.specification:g}{over}",
         }[self.aim]
+
+    @property
+    def meaning(self) -> str:
+        """What a number of this kind says, and what not, for people."""
+        if not self.parameters:
+            return f"The number of a design is the {self.words}."
+        return (
+            f"The number of a design is the {self.words}. Every particle that is counted has parameters of its own, "
+            "drawn within the errors that the set states. The particles of one real batch share theirs: a whole batch "
+            "may lie above or below this number."
+        )
 
     @property
     def counts_values(self) -> bool:
