@@ -19,8 +19,8 @@ from padesign.cli.designs import Row, distinct_best, particle_of, record
 from padesign.cli.page import report_page
 from padesign.cli.predict import banded, make_recipe, objective_prediction
 from padesign.config import RunFile
+from padesign.config.blocks.results import Reference
 from padesign.config.build import build_reference
-from padesign.config.schema import Reference
 from padesign.design.fixed import fixed_geometry
 from padesign.design.problem import Problem
 from padesign.design.trial import Candidate, Option

@@ -13,7 +13,7 @@ from padesign.config.values import Range
 from padesign.parameters import load_host, mismatch_percent
 
 if TYPE_CHECKING:
-    from padesign.config.schema import ParticleSpec
+    from padesign.config.blocks.particle import ParticleSpec
 
 _LAYER: Path = ("max_dopant_mol_percent",)
 _SHOWN = 4
