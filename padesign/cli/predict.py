@@ -11,6 +11,7 @@ from padesign.cli.definitions import OF_THE_BUILD, PLANE_WAVE, assumptions, numb
 from padesign.cli.designs import batch_note, scatter_of
 from padesign.cli.recipe_page import recipe_page
 from padesign.config import RunFile
+from padesign.config.build import build_robust
 from padesign.design.objective import AbstractObjective
 from padesign.design.problem import Problem
 from padesign.design.tolerance import with_band
@@ -56,10 +57,12 @@ def prediction(
 def objective_prediction(
     run: RunFile, particle: Particle, candidate: Candidate, objective: AbstractObjective
 ) -> Prediction:
-    """The prediction of a design that a search found."""
-    return prediction(
-        run, particle, candidate, objective.name, objective.unit, objective.definition, objective.blind_to
-    )
+    """The prediction of a design that a search found; what is claimed of a batch says so in name and definition."""
+    name, unit, definition = objective.name, objective.unit, objective.definition
+    if (robust := build_robust(run)) is not None:
+        name, definition = f"{name} of a batch ({robust.aim})", f"{robust.words}; of one particle: {definition}"
+        unit = "1" if robust.aim == "yield" else unit
+    return prediction(run, particle, candidate, name, unit, definition, objective.blind_to)
 
 
 def banded(
