@@ -29,7 +29,7 @@ from padesign.config.build import (
 )
 from padesign.config.schema import RunFile
 from padesign.design.limits import host_mismatch_percent
-from padesign.design.space import DesignSpace
+from padesign.design.space import DesignSpace, nothing_fits
 from padesign.errors import InputError
 from padesign.kinetics.particle_network import particle_model
 from padesign.parameters import load_host, mismatch_warning
@@ -167,16 +167,16 @@ def _choices(space: DesignSpace) -> str:
     if total > _MOST_COMBINATIONS:
         return f"{total} combinations of {', '.join(names)}"
     different: set[str] = set()
-    impossible = 0
+    troubles: list[InputError] = []
     for combination in itertools.product(*options):
         choice = dict(zip(names, combination, strict=True))
         try:
             space.bounds(choice)
-        except InputError:
-            impossible += 1
+        except InputError as error:
+            troubles.append(error)
             continue
         different.add(space.topology(choice))
     if not different:
-        raise InputError("no choice fits the limits", cure="allow thinner layers, lower shares or a larger particle")
+        raise nothing_fits(troubles)
     text = f"{len(different)} different" + (f" ({', '.join(names)})" if names else "")
-    return text + (f"; {impossible} more do not fit the limits" if impossible else "")
+    return text + (f"; {len(troubles)} more do not fit the limits" if troubles else "")

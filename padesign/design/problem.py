@@ -30,7 +30,7 @@ from padesign.design.scene import (
     check_hand_written,
 )
 from padesign.design.sensitivity import Sensitivities, logarithmic, slopes
-from padesign.design.space import Bounds, DesignSpace
+from padesign.design.space import Bounds, DesignSpace, nothing_fits
 from padesign.design.tolerance import Scatter
 from padesign.design.transforms import Unconstrained, forward, start_point
 from padesign.design.trial import Candidate, OnStep, Option, Task
@@ -374,16 +374,16 @@ class Problem:
 
     def _first_choice(self) -> dict[str, Option]:
         names, options = list(self.choices), list(self.choices.values())
-        trouble: InputError | None = None
+        troubles: list[InputError] = []
         for combination in itertools.islice(itertools.product(*options), _TRIED):
             choice = dict(zip(names, combination, strict=True))
             try:
                 self.space.bounds(choice)
             except InputError as error:
-                trouble = trouble or error
+                troubles.append(error)
             else:
                 return choice
-        raise trouble or InputError("the design space offers no choice")
+        raise nothing_fits(troubles)
 
     def describe(self, choice: Mapping[str, Option], particle: Particle) -> dict[str, Any]:
         """The design as data: particle, excitation, temperature."""

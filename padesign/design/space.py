@@ -19,6 +19,7 @@ from padesign.spectroscopy.tables import INERT_IONS
 ABSENT = "absent"
 """Option of an optional layer or ion: left out."""
 PRESENT = "present"
+_TOLD = 3
 
 
 @dataclass(frozen=True)
@@ -310,6 +311,18 @@ class DesignSpace:
             for ion, share in layer.dopants_mol_percent.items():
                 fraction[place[layer.name], self.ions.index(ion)] = 0.01 * share
         return Geometry(jnp.asarray(thickness), jnp.asarray(fraction), jnp.asarray(self.interface_mixing_nm))
+
+
+def nothing_fits(troubles: Sequence[InputError]) -> InputError:
+    """What to tell of a space of which no choice fits its limits: up to three different reasons."""
+    by_reason = {trouble.what: trouble.cure for trouble in troubles}
+    if len(by_reason) == 1:
+        ((what, cure),) = by_reason.items()
+        return InputError(what, cure=cure)
+    told, rest = list(by_reason)[:_TOLD], len(by_reason) - _TOLD
+    more = f"; and {rest} more reasons" if rest > 0 else ""
+    cures = "; or ".join(dict.fromkeys(by_reason[what] for what in told))
+    return InputError(f"no choice fits the limits: {'; '.join(told)}{more}", cure=cures)
 
 
 def _least(value: Value) -> float:

@@ -150,6 +150,20 @@ def test_only_hosts_that_fit_and_few_enough_layers_are_possible() -> None:
     assert locate(HOSTS, Particle((Layer("core", LU, 6.0, {"Tm": 8.0}), Layer("shell", Y, 2.0)))) is None
 
 
+def test_a_space_of_which_nothing_fits_tells_every_reason_with_its_cure() -> None:
+    """With the layer between them the hosts fit and the particle is too large; without it they do not fit."""
+    text = RUN.replace("host: beta-NaYF4\n", "host: beta-NaLuF4\n", 1)
+    shell = "    - {name: shell, host: beta-NaGdF4, thickness_nm: {min: 1, max: 6}}\n"
+    bridge = "    - {name: bridge, host: beta-NaYF4, thickness_nm: {min: 2, max: 3}, optional: true}\n"
+    layers = text[text.index("    - {name: shell, host: {choice") : text.index("objective:")]
+    over = ["particle.max_diameter_nm=14", "particle.max_lattice_mismatch_percent=3", "particle.max_synthesis_steps=3"]
+    with pytest.raises(InputError) as refused:
+        build_problem(load_run_text(text.replace(layers, bridge + shell), overrides=over).run).check()
+    assert "16 nm across, more than max_diameter_nm 14" in refused.value.what
+    assert "beta-NaGdF4 on beta-NaLuF4 has a lattice mismatch of 4.3 %" in refused.value.what
+    assert "thinner layers" in refused.value.cure and "hosts that fit" in refused.value.cure
+
+
 class Picky(Fake):
     """Only one option of each choice is possible together with the others."""
 
