@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -66,8 +65,7 @@ class Fitted:
 
     def prior_sigma_ln(self) -> np.ndarray:
         """Spread of every logarithm: that of a lognormal with the mean and sigma of the base set."""
-        entries = [self.base.entries[key] for key in self.keys]
-        return np.array([math.sqrt(math.log1p((one.sigma / one.value) ** 2)) for one in entries])
+        return np.array([self.base.entries[key].sigma_ln for key in self.keys])
 
     def carried(self, other: ParameterSet) -> np.ndarray:
         """Which parameters another host has taken over from the base set: those follow the fit (keys,)."""

@@ -181,6 +181,8 @@ def _print(result: CampaignResult, rows: list[Row], note: str, problem: Problem)
     done = f"{len(result.trials)} trial{'s' * (len(result.trials) != 1)}, {result.feasible_share:.0%} feasible"
     print_designs(f"Best designs ({done}; {better} is better)", result.objective, result.unit, rows)
     emit(f"{result.objective}: {problem.objective.definition}.")
+    if problem.robust is not None:
+        emit(problem.robust.meaning)
     emit(f"Not judged: {problem.objective.blind_to}.")
     if note:
         emit(note)

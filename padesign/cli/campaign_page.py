@@ -16,6 +16,7 @@ from padesign.cli.definitions import PLANE_WAVE, assumptions, calibration_note, 
 from padesign.cli.designs import Row, batch_note, columns, layers_text, particle_of
 from padesign.cli.page import FILES, MEANING, front_text, row_range_notes, sensitivity_table
 from padesign.config import RunFile
+from padesign.config.build import build_robust
 from padesign.design.objective import AbstractObjective
 from padesign.parameters import ParameterSet
 from padesign.particle.layers import Particle
@@ -52,7 +53,7 @@ def campaign_page(
     context = {
         "name": run.name,
         "notes": " ".join((run.notes or "").split()),
-        "summary": _summary(result, rows, objective),
+        "summary": _summary(run, result, rows, objective),
         "warnings": [note for note in (calibration_note(sets), *row_range_notes(run, rows, sets)) if note],
         "cards": [_card(row, result, pictures, recipes) for row in rows if row.trial is not None],
         "sensitivities": [
@@ -83,7 +84,7 @@ def campaign_page(
     return render("campaign.html", context, shown)
 
 
-def _summary(result: CampaignResult, rows: Sequence[Row], objective: AbstractObjective) -> list[str]:
+def _summary(run: RunFile, result: CampaignResult, rows: Sequence[Row], objective: AbstractObjective) -> list[str]:
     """The result in words."""
     better = "larger" if result.maximise else "smaller"
     count = len(result.trials)
@@ -91,6 +92,8 @@ def _summary(result: CampaignResult, rows: Sequence[Row], objective: AbstractObj
         f"{count} trial{'s' * (count != 1)}, {result.feasible} of them with a design that meets every requirement; "
         f"{result.stopped_because}. Wanted: {objective.name}, {better} is better."
     ]
+    if (robust := build_robust(run)) is not None:
+        lines.append(robust.meaning)
     designs = [row for row in rows if row.trial is not None]
     if not designs:
         return [*lines, "No design meets the requirements."]

@@ -19,8 +19,7 @@ from padesign.cli.fixed import demand_fixed, demand_one_temperature, solved_or_s
 from padesign.cli.guard import NOTHING_FOUND, placed
 from padesign.cli.progress import duration
 from padesign.config import RunFile, load_run_file
-from padesign.config.build import build_design
-from padesign.config.schema import (
+from padesign.config.blocks.dynamics import (
     BeamsInTime,
     Course,
     Decay,
@@ -33,6 +32,7 @@ from padesign.config.schema import (
     SwitchedCourse,
     SwitchOn,
 )
+from padesign.config.build import build_design
 from padesign.design.beams import beams_apart, beams_in_time, modulated
 from padesign.design.characterise import state_at
 from padesign.design.dynamics import (

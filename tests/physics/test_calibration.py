@@ -93,6 +93,10 @@ def test_a_written_set_is_the_base_with_the_fitted_values(problem: Calibration, 
     assert made.valid_for is not None
     assert made.valid_for.outside({"Tm": [3.0]}, 295.0, [1064.0]) == []
     assert made.digest != base.digest
+    assert made.correlations is not None and made.correlations.keys == problem.fitted.keys
+    spread = np.array([made.entries[key].sigma_ln for key in made.correlations.keys])
+    again = made.correlations.matrix * np.outer(spread, spread)
+    assert again == pytest.approx(found.covariance, abs=5e-3 * np.diag(found.covariance).max())
 
 
 def test_a_shell_that_may_be_there_makes_a_mixture_of_both_cases(

@@ -225,7 +225,7 @@ def test_network_of_a_particle_lists_every_kind_of_process_and_its_parameter_set
 
 
 def test_a_sweep_compiles_one_program_and_its_middle_point_is_the_design_itself(tmp_path: Path) -> None:
-    from padesign.design.problem import solved
+    from padesign.design.compiled import solved
 
     (tmp_path / "p.yaml").write_text(SMALL_TM)
     alone = parsed(call("evaluate", "p.yaml", "--json"))
