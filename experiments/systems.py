@@ -14,8 +14,8 @@ from typing import NamedTuple
 import jax
 
 from padesign.config import RunFile, load_run_file
+from padesign.config.blocks.results import Reported
 from padesign.config.build import build_design
-from padesign.config.schema import Reported
 from padesign.design.evaluate import Evaluation, evaluate_solution, solve_design
 from padesign.kinetics.particle_network import particle_model
 

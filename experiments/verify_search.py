@@ -47,6 +47,9 @@ class Sum:
     def topology(self, choice) -> str:
         return str(sorted(choice.items()))
 
+    def refusal(self, choice) -> str:
+        return ""
+
     def refine(self, task: Task, on_step) -> Candidate:
         handle = os.open(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         os.write(handle, f"{task.seed}\n".encode())

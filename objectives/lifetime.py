@@ -32,6 +32,7 @@ class Lifetime(AbstractObjective):
     )
     blind_to: ClassVar[str] = "avalanche, brightness, the shape of the decay, and its change with the excitation"
     without_value: ClassVar[str] = "the band has no finite lifetime in the dark"
+    isothermal: ClassVar[bool] = True
 
     @classmethod
     def from_options(cls, options: Mapping[str, object]) -> Lifetime:

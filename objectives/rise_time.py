@@ -63,6 +63,7 @@ class RiseTime(AbstractObjective):
     without_value: ClassVar[str] = (
         "the emission is not steady after `longest_ms`, or the irradiance lies outside the power window"
     )
+    isothermal: ClassVar[bool] = True
 
     def __check_init__(self) -> None:
         if (self.at_irradiance_kW_per_cm2 is None) == (self.times_threshold is None):

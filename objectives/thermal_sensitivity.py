@@ -41,6 +41,7 @@ class ThermalSensitivity(AbstractObjective):
         "changes with temperature but is not in the parameter set"
     )
     without_value: ClassVar[str] = "no light at the stated irradiance"
+    isothermal: ClassVar[bool] = True
     thermal: ClassVar[bool] = True
 
     @classmethod

@@ -7,7 +7,8 @@ tolerance 1e-6, 1000 s of model time, analytic Jacobian), which is what a rate-e
 are those of a fresh process on all cores, with an empty cache and with the one that it left: the time to the first
 result less that of a warm call. A curve from the particle includes making its network from sizes, shares and
 parameters, as the value with gradient does; the integrators are given the network, so they are compared with the curve
-of the network alone. The table goes to experiments/results/.
+of the network alone. The table goes to experiments/results/. Below it stands what a GPU needs for the same, or that
+there was none to measure.
 """
 
 from __future__ import annotations
@@ -195,6 +196,26 @@ def table() -> str:
     return "\n".join(rows)
 
 
+def on_gpu(gpu: Any | None) -> str:
+    """Warm curve of a particle and value with gradient on a GPU; None for none."""
+    if gpu is None:
+        return "GPU: not measured, JAX sees none here."
+    found = []
+    with jax.default_device(gpu):
+        for name in BARS_ms:
+            curve, value, (_, numbers) = _programs(name)
+            each = (f"{1e3 * _median_s(function, numbers, 9):.1f} ms" for function in (curve, value))
+            found.append(f"{name} {' / '.join(each)}")
+    return f"GPU ({gpu.device_kind}), curve from the particle / value and gradient: {'; '.join(found)}."
+
+
+def _gpu() -> Any | None:
+    try:
+        return jax.devices("gpu")[0]
+    except RuntimeError:
+        return None
+
+
 def main() -> None:
     """Print and write the table, or measure the compile times of one system in this process."""
     if len(sys.argv) == 3 and sys.argv[1] == "--compile":
@@ -203,7 +224,13 @@ def main() -> None:
         return
     os.environ["XLA_FLAGS"] = f"{os.environ['XLA_FLAGS']} {ONE_CORE}"
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
-    text = f"Power curves warm on one core, compile times on {os.cpu_count()} cores, commit {commit}\n\n{table()}\n"
+    head = f"Power curves warm on one core, compile times on {os.cpu_count()} cores, commit {commit}"
+    gpu = _gpu()
+    with jax.default_device(jax.devices("cpu")[0]):
+        rows = table()
+    last = on_gpu(gpu)
+    print(last)
+    text = f"{head}\n\n{rows}\n\n{last}\n"
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(text, encoding="utf-8")
 

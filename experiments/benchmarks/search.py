@@ -6,12 +6,14 @@ padesign may spend 200 curve equivalents (`padesign.design.cost`), every other o
 loss on the same grid, with choices and unconstrained numbers as their variables, and a curve of theirs counts 1; the
 judgement of their three best designs is free (so are, for padesign, the batches of its first three). Nothing is
 rounded, and every answer is judged on the finer grid. Finished runs are kept in experiments/results/search.jsonl and
-not computed again; the table and the figure go beside it.
+not computed again; the table and the figure go beside it. The Gaussian process needs the package torch, which is not
+among the locked ones; without it the table says so.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import math
 import statistics
@@ -28,7 +30,7 @@ import optuna
 from experiments.verify import commit
 from padesign.config import load_run_text
 from padesign.config.build import build_problem
-from padesign.design import problem as programs
+from padesign.design import compiled
 from padesign.design.cost import EQUIVALENT, EQUIVALENTS
 from padesign.design.problem import Problem
 from padesign.design.scene import solve_particle
@@ -103,13 +105,21 @@ PROBLEMS: Mapping[str, str] = {
     "cascade": _run(852, "{min: 5, max: 1000}", _PR, '{kind: nonlinearity, emission: "Pr:3P0 -> Pr:3H6"}', level=22500),
     "robust": _run(1064, "{min: 1, max: 100}", _TM, _STEEP, "robust: {samples: 8, judge_samples: 64}\n"),
 }
+GP = "GP"
 _Sampler = Callable[[int], optuna.samplers.BaseSampler]
 BASELINES: Mapping[str, _Sampler] = {
     "random": lambda seed: optuna.samplers.RandomSampler(seed=seed),
     "TPE": lambda seed: optuna.samplers.TPESampler(seed=seed, multivariate=True),
     "CMA-ES": lambda seed: optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False),
     "NSGA-II": lambda seed: optuna.samplers.NSGAIISampler(seed=seed),
+    GP: lambda seed: optuna.samplers.GPSampler(seed=seed, deterministic_objective=True),
 }
+
+
+def not_here(method: str) -> str:
+    """Why a method cannot run in this environment; empty if it can. Optuna's Gaussian process computes with torch."""
+    missing = method == GP and importlib.util.find_spec("torch") is None
+    return "torch is not installed" if missing else ""
 
 
 def padesign(problem: Problem, seed: int) -> tuple[list[float], list[float]]:
@@ -200,7 +210,7 @@ def _costs(one: Problem) -> dict[str, float]:
     mixing_nm = one.space.interface_mixing_nm
 
     def judged(signature: Any) -> Callable[[Any], Any]:
-        return lambda z: programs._judge(signature, *fixed, forward(z, bounds, mixing_nm), *context)
+        return lambda z: compiled.judge(signature, *fixed, forward(z, bounds, mixing_nm), *context)
 
     kinds: dict[str, Callable[[Any], Any]] = {
         "screens": lambda z: one.guess(z, bounds, choice),
@@ -235,6 +245,9 @@ def measure(names: list[str], seeds: int) -> None:
         for seed in range(1, seeds + 1):
             for method in ("padesign", *BASELINES):
                 if any((one["problem"], one["method"], one["seed"]) == (name, method, seed) for one in _kept()):
+                    continue
+                if why := not_here(method):
+                    print(name, method, seed, f"not run: {why}", flush=True)
                     continue
                 begin = time.monotonic()
                 ours = method == "padesign"
@@ -271,7 +284,7 @@ def write() -> None:
             f"{'**' if medians[m][0] == best else ''}{medians[m][0]:.4g}{'**' if medians[m][0] == best else ''}"
             f" ({medians[m][1]})"
             if m in medians
-            else "not run"
+            else f"not run: {not_here(m)}".removesuffix(": ")
             for m in methods
         ]
         lines.append(

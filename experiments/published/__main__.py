@@ -22,7 +22,7 @@ import numpy as np
 from experiments.published import kinds, page
 from padesign.calibration.avalanche import AvalancheForward
 from padesign.calibration.fit import fit, spread_ln
-from padesign.calibration.forward import AbstractForward, make_forward
+from padesign.calibration.forward import AbstractForward, make_forwards
 from padesign.calibration.problem import Calibration, load_calibration
 from padesign.calibration.schema import Avalanche, ObservationFile
 from padesign.calibration.write import fitted_range, set_document, write_set
@@ -116,14 +116,14 @@ def predict_others(problem: Calibration, record: dict[str, Any], began: float) -
     valid = ValidRange(**fitted_range(problem.used))
     rows = record.setdefault("predicted", [])
     done = {row["system"] for row in rows}
-    for observation in load_checked(HERE / "systems_other.yaml", ObservationFile).observations:
-        one = make_forward(observation, problem.fitted, HERE)
-        if one.name in done:
+    others = load_checked(HERE / "systems_other.yaml", ObservationFile)
+    for one in make_forwards(others, problem.fitted, HERE, problem.file.irradiance_sigma_ln):
+        if not isinstance(one, AvalancheForward) or one.name in done:
             continue
         covered = one.covers()
         outside = valid.outside(covered["ions"], covered["temperature_K"][0], covered["pump_nm"])
         new = told(one, theta, covariance)
-        rows += [row | {"reason": getattr(observation, "reason", None), "outside": outside} for row in new]
+        rows += [row | {"reason": one.observation.reason, "outside": outside} for row in new]
         say(f"{one.name}: {[round(row['predicted'], 2) for row in new]}")
         save(record, began)
         jax.clear_caches()

@@ -10,15 +10,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from padesign.calibration.forward import AbstractForward, Fitted, Outcome, fitted_values
+from padesign.calibration.forward import AbstractForward, Fitted, Outcome
 from padesign.calibration.schema import Avalanche
-from padesign.config.build import build_design, build_space
+from padesign.calibration.system import FittedSystem, solve_fitted
 from padesign.config.load import load_run_file
 from padesign.config.schema import RunFile
-from padesign.design.scene import Scene, solve_particle
+from padesign.design.scene import Scene
 from padesign.errors import InputError
 from padesign.kinetics.particle_network import Conditions, Geometry, Signature
-from padesign.parameters import load_parameter_set
 from padesign.programs import program
 
 NO_AVALANCHE_STEEPNESS = 5.0
@@ -35,16 +34,13 @@ class AvalancheForward(AbstractForward):
     """
 
     def __init__(self, observation: Avalanche, fitted: Fitted, folder: Path, overrides: Sequence[str] = ()) -> None:
-        run = _with_sets(load_run_file(folder / observation.run_file, overrides).run, fitted, observation)
+        file = folder / observation.run_file
+        run = _with_shell(load_run_file(file, overrides).run, observation)
         reported = run.reported
         super().__init__(run.name, (reported.source if reported else None) or "", observation.use)
-        self.observation, self.run, self._fitted = observation, run, fitted
-        if not run.emission:
-            raise InputError(f"{run.name} names no band in `emission`", file=observation.run_file)
-        self._band = str(run.emission[0])
-        space, self._design = build_space(run), build_design(run)
-        self.sets = [load_parameter_set(run.parameter_sets[name]) for name in space.slot_hosts({})]
-        self._values, self._carried = fitted.values(self.sets)
+        self.observation, self._system = observation, FittedSystem(run, fitted, file)
+        self.run, self.sets, self._design = self._system.run, self._system.sets, self._system.design
+        space = self._system.space
         self._sizes = [self._position(name, space) for name in observation.unstated]
         self._shell, last = observation.further_shell, len(space.layers) - 1
         sizes = list(observation.unstated.values())
@@ -100,17 +96,17 @@ class AvalancheForward(AbstractForward):
         )
 
     def _one(self, theta: np.ndarray, geometry: Geometry) -> Outcome:
-        one = self._design
+        one, design = self._system, self._design
         found = _avalanche(
-            one.signature,
-            one.scene,
-            self._fitted.keys,
-            self._band,
+            design.signature,
+            design.scene,
+            one.keys,
+            one.band,
             jnp.asarray(theta),
             geometry,
-            tuple({key: float(v) for key, v in one.items()} for one in self._values),
-            jnp.asarray(self._carried),
-            one.conditions,
+            one.values,
+            one.carried,
+            design.conditions,
         )
         ln, by_theta, by_thickness, by_fraction, exists, fold, inside = jax.tree.map(np.asarray, found)
         pick = [0, 2 if fold else 1]
@@ -121,26 +117,18 @@ class AvalancheForward(AbstractForward):
         return Outcome(ln[pick], by_theta[pick], by_size[pick], tuple(flags))
 
     def covers(self) -> dict[str, Any]:
-        shares: dict[str, list[float]] = {}
-        for layer in self.run.particle.layers if self.run.particle is not None else ():
-            for ion, share in layer.dopants_mol_percent.items():
-                shares.setdefault(ion, []).append(float(share))  # type: ignore[arg-type]
-        wavelength = float(self.run.excitation.wavelength_nm)  # type: ignore[arg-type]
-        return {"ions": shares, "temperature_K": [self.run.temperature_K], "pump_nm": [wavelength]}
+        return self._system.covers()
 
 
-def _with_sets(run: RunFile, fitted: Fitted, observation: Avalanche) -> RunFile:
-    """The run with the sets of the fit, and with the further shell that its particle may have."""
-    if run.particle is None:
-        raise InputError(f"{run.name} has no particle", file=observation.run_file)
-    layers, shell = list(run.particle.layers), observation.further_shell
-    if shell is not None:
-        thickness = {"name": FURTHER, "host": layers[-1].host, "thickness_nm": shell.thickness_nm}
-        layers.append(type(layers[-1]).model_validate(thickness))
-    hosts = [str(layer.host) for layer in layers]
-    sets = {host: fitted.set_of(host) for host in hosts} | dict(run.parameter_sets)
-    particle = run.particle.model_copy(update={"layers": tuple(layers)})
-    return run.model_copy(update={"particle": particle, "parameter_sets": sets})
+def _with_shell(run: RunFile, observation: Avalanche) -> RunFile:
+    """The run with the further shell that its particle may have."""
+    shell = observation.further_shell
+    if run.particle is None or shell is None:
+        return run
+    layers = list(run.particle.layers)
+    thickness = {"name": FURTHER, "host": layers[-1].host, "thickness_nm": shell.thickness_nm}
+    layers.append(type(layers[-1]).model_validate(thickness))
+    return run.model_copy(update={"particle": run.particle.model_copy(update={"layers": tuple(layers)})})
 
 
 @program(static_argnums=(0, 1, 2, 3))
@@ -163,8 +151,7 @@ def _avalanche(
             geometry.fraction * jnp.exp(ln_share),
             geometry.interface_mixing_nm,
         )
-        hosts = tuple(fitted_values(one, keys, theta * mask) for one, mask in zip(values, carried, strict=True))
-        solution = solve_particle(signature, shaped, hosts, conditions, scene, 1.0)
+        solution = solve_fitted(signature, scene, keys, theta, shaped, values, carried, conditions)
         band = solution.band(label)
         threshold, exact = solution.threshold(band), solution.steepest(band)
         window = solution.steepest_window(band, WINDOW_DECADES)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from padesign.calibration.schema import Avalanche, CrossSection, Lifetimes
+from padesign.calibration.schema import NOT_COMPUTED, Avalanche, CrossSection, Lifetimes, Measured, ObservationFile
 from padesign.parameters import ParameterSet, load_parameter_set
 
 
@@ -66,8 +65,7 @@ class Fitted:
 
     def prior_sigma_ln(self) -> np.ndarray:
         """Spread of every logarithm: that of a lognormal with the mean and sigma of the base set."""
-        entries = [self.base.entries[key] for key in self.keys]
-        return np.array([math.sqrt(math.log1p((one.sigma / one.value) ** 2)) for one in entries])
+        return np.array([self.base.entries[key].sigma_ln for key in self.keys])
 
     def carried(self, other: ParameterSet) -> np.ndarray:
         """Which parameters another host has taken over from the base set: those follow the fit (keys,)."""
@@ -84,14 +82,24 @@ def fitted_values(values: dict[str, Any], keys: tuple[str, ...], theta: jax.Arra
     return values | {key: values[key] * jax.numpy.exp(theta[k]) for k, key in enumerate(keys) if key in values}
 
 
-def make_forward(observation: Lifetimes | CrossSection | Avalanche, fitted: Fitted, folder: Path) -> AbstractForward:
-    """The forward model of an observation, by its kind."""
+def make_forwards(
+    file: ObservationFile, fitted: Fitted, folder: Path, irradiance_sigma_ln: float
+) -> list[AbstractForward]:
+    """The forward models of a file; measured numbers of one design are one model. Kinds without one are left out."""
     from padesign.calibration.avalanche import AvalancheForward
     from padesign.calibration.cross_section import CrossSectionForward
     from padesign.calibration.lifetime import LifetimeForward
+    from padesign.calibration.measured import MeasuredForward
 
-    if isinstance(observation, Lifetimes):
-        return LifetimeForward(observation, fitted)
-    if isinstance(observation, CrossSection):
-        return CrossSectionForward(observation, fitted)
-    return AvalancheForward(observation, fitted, folder)
+    forwards: list[AbstractForward] = []
+    designs: dict[tuple[str | None, str], list[Measured]] = {}
+    for one in file.observations:
+        if isinstance(one, Lifetimes):
+            forwards.append(LifetimeForward(one, fitted))
+        elif isinstance(one, CrossSection):
+            forwards.append(CrossSectionForward(one, fitted))
+        elif isinstance(one, Avalanche):
+            forwards.append(AvalancheForward(one, fitted, folder))
+        elif one.kind not in NOT_COMPUTED:
+            designs.setdefault((one.design, one.use), []).append(one)
+    return forwards + [MeasuredForward(found, fitted, folder, irradiance_sigma_ln) for found in designs.values()]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from padesign.calibration.forward import AbstractForward, Fitted, make_forward
-from padesign.calibration.schema import CalibrationFile, ObservationFile
+from padesign.calibration.forward import AbstractForward, Fitted, make_forwards
+from padesign.calibration.schema import NOT_COMPUTED, CalibrationFile, ObservationFile
 from padesign.config.load import load_checked
 from padesign.config.values import suggest
 from padesign.errors import InputError
@@ -15,11 +15,15 @@ from padesign.parameters import load_parameter_set
 
 @dataclass(frozen=True)
 class Calibration:
-    """`forwards` holds every observation; those with use "fit" decide the parameters."""
+    """`forwards` holds every observation; those with use "fit" decide the parameters.
+
+    `left_out`: kinds of measured numbers for which the model has none under the same definition.
+    """
 
     file: CalibrationFile
     fitted: Fitted
     forwards: tuple[AbstractForward, ...]
+    left_out: tuple[str, ...] = ()
 
     @property
     def used(self) -> tuple[AbstractForward, ...]:
@@ -45,10 +49,10 @@ def load_calibration(path: Path) -> Calibration:
     if not file.name.startswith(f"{base.host}_"):
         raise InputError(f"must begin with `{base.host}_`", path=("name",), file=str(path))
     fitted = Fitted(base, file.fit, file.hosts)
-    forwards = []
+    forwards, left_out = [], []
     for name in file.observations:
         there = path.parent / name
-        forwards += [
-            make_forward(one, fitted, there.parent) for one in load_checked(there, ObservationFile).observations
-        ]
-    return Calibration(file, fitted, tuple(forwards))
+        observed = load_checked(there, ObservationFile)
+        forwards += make_forwards(observed, fitted, there.parent, file.irradiance_sigma_ln)
+        left_out += [one.kind for one in observed.observations if one.kind in NOT_COMPUTED]
+    return Calibration(file, fitted, tuple(forwards), tuple(dict.fromkeys(left_out)))

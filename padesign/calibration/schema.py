@@ -13,6 +13,8 @@ SigmaLn = Annotated[float, Quantity("", 1e-3, 10.0)]
 Positive = Annotated[float, Quantity("", 1e-40, 1e40)]
 Share = Annotated[float, Quantity("", 0.0, 1.0)]
 Fit = Literal["fit", "predict"]
+NOT_COMPUTED = ("threshold_tangents_lunasi", "threshold_steepest_down", "decay_time")
+"""Kinds of measured numbers for which the model has none under the same definition."""
 
 
 class Lifetimes(Closed):
@@ -85,7 +87,46 @@ class Avalanche(Closed):
     """Why the model is known to miss it: what is lacking in the model or in the data."""
 
 
-Observation = Annotated[Lifetimes | CrossSection | Avalanche, Field(discriminator="kind")]
+class MeasuredConditions(Closed):
+    """What a measured file says above its table, and how the number was read."""
+
+    wavelength_nm: Wavelength | None = None
+    temperature_K: Temperature | None = None
+    irradiance_kW_per_cm2: Positive | None = None
+    beam_diameter_um: Positive | None = None
+    window_decades: Annotated[float, Quantity("", 1e-3, 3.0)] = 0.1
+    fraction: Share = 0.9
+
+
+class Measured(Closed):
+    """One number that `padesign analyse --observations` has read off a measured file of a design.
+
+    A threshold read on the way down, or by the points of one group's own program, and a decay are written by `analyse`
+    and are not fitted: the model has no number under the same definition.
+    """
+
+    kind: Literal[
+        "S",
+        "gain",
+        "threshold_steepest",
+        "threshold_tangents",
+        "threshold_slope_above_5",
+        "threshold_tangents_lunasi",
+        "threshold_steepest_down",
+        "rise_time",
+        "decay_time",
+    ]
+    value: Positive
+    unit: Literal["1", "kW/cm^2", "s"]
+    sigma_ln: SigmaLn
+    definition: Text
+    conditions: MeasuredConditions
+    design: Text | None
+    source: Text
+    use: Fit = "fit"
+
+
+Observation = Annotated[Lifetimes | CrossSection | Avalanche | Measured, Field(discriminator="kind")]
 
 
 class ObservationFile(Closed):
@@ -110,4 +151,6 @@ class CalibrationFile(Closed):
     """Names of positive parameters; each varies by a factor whose logarithm has the spread of the base set."""
     observations: tuple[Text, ...]
     """Observation files, relative to this file."""
+    irradiance_sigma_ln: SigmaLn = 0.2
+    """Error of the irradiance axis of measured files (spot, power meter) at every threshold; 0.2 is an assumption."""
     description: Text

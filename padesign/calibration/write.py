@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedSeq
 
 from padesign.calibration.fit import Posterior
 from padesign.calibration.forward import AbstractForward, Fitted
 from padesign.calibration.schema import CalibrationFile
+from padesign.parameters.correlations import Correlations, symmetric
 
 
 def fitted_range(forwards: Sequence[AbstractForward]) -> dict[str, Any]:
@@ -72,7 +75,25 @@ def set_document(
         },
         "references": {},
         "entries": entries,
+        "correlations": correlations_data(correlations_of(fitted.keys, posterior.covariance)),
     }
+
+
+def correlations_of(keys: Sequence[str], covariance: np.ndarray) -> Correlations:
+    """Correlation coefficients of the logarithms to three decimals, made smaller by 0.1 % so that rounding cannot make
+    them those of no distribution."""
+    spread = np.sqrt(np.diag(covariance))
+    rounded = np.round(0.999 * covariance / np.outer(spread, spread), 3) + 0.0  # no -0.0
+    return symmetric(keys, [row[:k].tolist() for k, row in enumerate(rounded)][1:])
+
+
+def correlations_data(correlations: Correlations) -> dict[str, Any]:
+    """As YAML data with one line for each row."""
+    data = correlations.to_yaml()
+    rows = [CommentedSeq(row) for row in data["below"]]
+    for row in rows:
+        row.fa.set_flow_style()
+    return {"keys": data["keys"], "below": rows}
 
 
 def write_set(document: dict[str, Any], path: Path) -> None:

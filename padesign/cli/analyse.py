@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,8 @@ def analyse(
             "numbers": {key: vars(one) for key, one in result.numbers.items()},
             **({} if expected is None else {"design": expected}),
         }
-        records += observations(data, result, window_decades, None if design is None else str(design))
+        if observed is not None:
+            records += observations(data, result, window_decades, _seen_from(observed, design))
         if not as_json:
             _print(file, result, expected)
         if out is not None:
@@ -76,11 +78,17 @@ def _print(file: Path, result: PowerResult | TimeResult, expected: dict[str, flo
     for key, one in result.numbers.items():
         interval = "" if one.low is None else f"{number(one.low, 4)} to {number(one.high, 4)}"
         beside = [] if expected is None else [number(expected.get(key), 4)]
-        rows.append([key, f"{number(one.value, 4)}{unit_suffix(one.unit)}", interval, *beside, one.definition])
+        unit = "" if one.value is None else unit_suffix(one.unit)
+        rows.append([key, f"{number(one.value, 4)}{unit}", interval, *beside, one.definition])
     heads = ["", "value", "95 % interval", *([] if expected is None else ["design"]), "definition"]
     table(shown(file), heads, rows, left=(0, 2, len(heads) - 1))
     for remark in result.remarks:
         emit(clean(remark))
+
+
+def _seen_from(file: Path, design: Path | None) -> str | None:
+    """The design's path as a file in another folder names it."""
+    return None if design is None else Path(os.path.relpath(design, file.parent)).as_posix()
 
 
 def _write(records: Sequence[dict[str, Any]], path: Path) -> None:

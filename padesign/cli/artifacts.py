@@ -19,8 +19,8 @@ from padesign.cli.designs import Row, distinct_best, particle_of, record
 from padesign.cli.page import report_page
 from padesign.cli.predict import banded, make_recipe, objective_prediction
 from padesign.config import RunFile
+from padesign.config.blocks.results import Reference
 from padesign.config.build import build_reference
-from padesign.config.schema import Reference
 from padesign.design.fixed import fixed_geometry
 from padesign.design.problem import Problem
 from padesign.design.trial import Candidate, Option
@@ -96,15 +96,13 @@ class Report:
         try:
             space = dataclasses.replace(build_reference(self._run, reference), wavelengths_nm=(wavelength_nm,))
             particle = space.particle({}, space.bounds({}).thickness_low_nm.tolist(), space.bounds({}).fraction_low)
+            same = self._problem
             problem = Problem(
-                space,
-                self._problem.objective,
-                self._problem.scene,
-                self._problem.inner,
-                self._run.parameter_sets,
-                robust=self._problem.robust,
+                space, same.objective, same.scene, same.inner, self._run.parameter_sets, robust=same.robust
             )
             candidate = problem.judge({}, fixed_geometry(space), math.inf)
+            limited = same.space.limits.numbers(particle)
+            candidate = dataclasses.replace(candidate, metrics={**candidate.metrics, **limited})
         except InputError as error:
             particle = Particle(())
             candidate = Candidate(f"not comparable: {error.what}", None, math.inf, {}, {}, {})

@@ -13,6 +13,7 @@ from padesign.calibration.forward import AbstractForward
 from padesign.calibration.problem import Calibration, load_calibration
 from padesign.calibration.write import set_document, write_set
 from padesign.cli.console import emit, emit_json, number, say, shown, table
+from padesign.errors import InputError
 
 SHOWN_PARTS = 4
 DETERMINED = 1.0
@@ -22,6 +23,11 @@ DETERMINED = 1.0
 def calibrate(file: Path, out: Path | None, as_json: bool) -> int:
     """Fit, tell, and write the new set beside the calibration file."""
     problem = load_calibration(file)
+    if problem.left_out:
+        say(f"left out, as the model has no number of the same definition: {', '.join(problem.left_out)}")
+    if not problem.used:
+        cure = "name files with observations whose `use` is fit"
+        raise InputError("no observation is fitted", cure=cure, path=("observations",), file=str(file))
     say("fitting (every kind of system compiles once, up to a minute each)")
     posterior = fit(problem.used, problem.fitted.prior_sigma_ln(), told=say)
     path = (out if out is not None else file.parent) / f"{problem.file.name}.yaml"

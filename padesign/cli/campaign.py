@@ -187,9 +187,9 @@ def _print(run: RunFile, result: CampaignResult, rows: list[Row], note: str, pro
     done = f"{len(result.trials)} trial{'s' * (len(result.trials) != 1)}, {result.feasible_share:.0%} feasible"
     name = name_of_value(run, result.objective)
     print_designs(f"Best designs ({done}; {better} is better)", name, result.unit, rows)
-    if problem.robust is not None:
-        emit(f"{name}: {problem.robust.words}; every other column is of the particle as drawn.")
     emit(f"{result.objective}: {problem.objective.definition}.")
+    if problem.robust is not None:
+        emit(f'{problem.robust.meaning} Every column but "{name}" is of the particle as drawn.')
     emit(f"Not part of the aim: {problem.objective.blind_to}.")
     if note:
         emit(note)

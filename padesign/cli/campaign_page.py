@@ -16,6 +16,7 @@ from padesign.cli.definitions import PLANE_WAVE, assumptions, calibration_note, 
 from padesign.cli.designs import Row, batch_note, columns, layers_text, name_of_value, particle_of
 from padesign.cli.page import BATCH, FILES, MEANING, front_text, row_range_notes, sensitivity_table
 from padesign.config import RunFile
+from padesign.config.build import build_robust
 from padesign.design.objective import AbstractObjective
 from padesign.parameters import ParameterSet
 from padesign.particle.layers import Particle
@@ -53,7 +54,7 @@ def campaign_page(
     context = {
         "name": run.name,
         "notes": " ".join((run.notes or "").split()),
-        "summary": _summary(result, rows, name),
+        "summary": _summary(run, result, rows, name),
         "warnings": [note for note in (calibration_note(sets), *row_range_notes(run, rows, sets)) if note],
         "cards": [_card(row, name, result.unit, pictures, recipes) for row in rows if row.trial is not None],
         "sensitivities": [
@@ -86,7 +87,7 @@ def campaign_page(
     return render("campaign.html", context, shown)
 
 
-def _summary(result: CampaignResult, rows: Sequence[Row], name: str) -> list[str]:
+def _summary(run: RunFile, result: CampaignResult, rows: Sequence[Row], name: str) -> list[str]:
     """The result in words."""
     better = "larger" if result.maximise else "smaller"
     count = len(result.trials)
@@ -94,6 +95,8 @@ def _summary(result: CampaignResult, rows: Sequence[Row], name: str) -> list[str
         f"{count} trial{'s' * (count != 1)}, {result.feasible} of them with a design that meets every requirement; "
         f"{result.stopped_because}. Wanted: {name}, {better} is better."
     ]
+    if (robust := build_robust(run)) is not None:
+        lines.append(robust.meaning)
     designs = [row for row in rows if row.trial is not None]
     if not designs:
         return [*lines, "No design meets the requirements."]

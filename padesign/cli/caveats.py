@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from padesign.config import RunFile
-from padesign.config.schema import Layer
+from padesign.config.blocks.particle import Layer
 from padesign.config.values import Choice, Range
 from padesign.design.space import DesignSpace
 from padesign.kinetics.particle_network import ParticleModel

@@ -18,8 +18,8 @@ from padesign.cli.evaluate import own_hosts
 from padesign.cli.fixed import demand_fixed, solved_or_said
 from padesign.cli.guard import NOTHING_FOUND, placed
 from padesign.config import RunFile, load_run_file
+from padesign.config.blocks.results import Characterise, SizeSpread
 from padesign.config.build import build_design, build_scene, build_space
-from padesign.config.schema import Characterise, SizeSpread
 from padesign.design.batch import Spread, batch_of
 from padesign.design.characterise import (
     Readings,

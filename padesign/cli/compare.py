@@ -19,8 +19,8 @@ from padesign.cli.definitions import calibration_note, set_line, sets_of
 from padesign.cli.designs import layers_text, particle_of
 from padesign.cli.evaluate import simulate
 from padesign.config import load_run_file
+from padesign.config.blocks.excitation import spot_irradiance_kW_per_cm2
 from padesign.config.build import build_objective, build_particle, build_scene
-from padesign.config.schema import spot_irradiance_kW_per_cm2
 from padesign.errors import InputError
 from padesign.measured import analyse_power, read_measurement
 from padesign.observables.read_off import read_off, slope_over, upward_sweep

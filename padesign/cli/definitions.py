@@ -33,6 +33,8 @@ WARMTH = (
 DIAMETER = "outer diameter of the particle"
 PLANE_WAVE = "all numbers hold for one uniform irradiance, not averaged over the profile of a beam"
 
+OF_THE_BUILD = ("dopant_mol_percent", "lattice_mismatch_percent", "synthesis_steps")
+"""Numbers that a recipe makes true, and that no measurement of its particles tells."""
 _METRICS: dict[str, tuple[str, str, str]] = {
     "S_window": ("S_window", "1", S_WINDOW),
     "S_exact": ("S (exact)", "1", S),
@@ -40,6 +42,21 @@ _METRICS: dict[str, tuple[str, str, str]] = {
     "threshold_kW_per_cm2": ("threshold", "kW/cm^2", THRESHOLD),
     "photons_per_s": ("brightness", "photons/s", PHOTONS),
     "diameter_nm": ("diameter", "nm", DIAMETER),
+    "dopant_mol_percent": (
+        "dopants of the whole particle",
+        "mol%",
+        "share of all dopants in the cation sites of the particle",
+    ),
+    "lattice_mismatch_percent": (
+        "lattice mismatch",
+        "%",
+        "largest relative difference of the lattice constants of the hosts of neighbouring layers",
+    ),
+    "synthesis_steps": (
+        "growth steps",
+        "1",
+        "steps of the synthesis in which something grows: the core and every shell",
+    ),
     "visible_photons_per_s": (
         "visible brightness",
         "photons/s",
@@ -105,12 +122,14 @@ def set_line(one: ParameterSet) -> dict[str, Any]:
 
 def set_record(one: ParameterSet) -> dict[str, Any]:
     """Everything a parameter set says, as JSON data."""
+    joint = {} if one.correlations is None else {"correlations": one.correlations.to_yaml()}
     return {
         **set_line(one),
         "description": one.description,
         "validity": one.validity,
         "entries": {key: asdict(entry) for key, entry in one.entries.items()},
         "surface_lands_in": dict(one.surface_lands_in),
+        **joint,
     }
 
 

@@ -231,4 +231,7 @@ _SHOWN = {
     "u_prime": "u'",
     "v_prime": "v'",
     "diameter_nm": "diameter nm",
+    "dopant_mol_percent": "dopants mol%",
+    "lattice_mismatch_percent": "mismatch %",
+    "synthesis_steps": "growth steps",
 }

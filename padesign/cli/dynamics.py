@@ -17,9 +17,9 @@ from padesign.cli.definitions import calibration_note, set_line, sets_of
 from padesign.cli.evaluate import own_hosts
 from padesign.cli.fixed import demand_fixed, demand_one_temperature, solved_or_said
 from padesign.cli.guard import NOTHING_FOUND, placed
+from padesign.cli.progress import duration
 from padesign.config import RunFile, load_run_file
-from padesign.config.build import build_design
-from padesign.config.schema import (
+from padesign.config.blocks.dynamics import (
     BeamsInTime,
     Course,
     Decay,
@@ -32,6 +32,7 @@ from padesign.config.schema import (
     SwitchedCourse,
     SwitchOn,
 )
+from padesign.config.build import build_design
 from padesign.design.beams import beams_apart, beams_in_time, modulated
 from padesign.design.characterise import state_at
 from padesign.design.dynamics import (
@@ -150,6 +151,22 @@ class _Told:
             say(f"{self._what}: {100.0 * share:.0f} % done")
 
 
+class _Steps:
+    """Says which of several integrations is done and how long the others may take; the first one also compiles."""
+
+    def __init__(self, total: int, every: int = 1) -> None:
+        self._total, self._every, self._done, self._at = total, every, 0, time.monotonic()
+
+    def __call__(self, what: str) -> None:
+        now = time.monotonic()
+        self._done += 1
+        left = (self._total - self._done) * (now - self._at)
+        self._at = now
+        if self._done % self._every == 0 or self._done == self._total:
+            wait = f", about {duration(left)} left" if left > 0.0 and self._done > 1 else ""
+            say(f"{what} done ({self._done} of {self._total}{wait})")
+
+
 def _cell(value: Any) -> str:
     return value if isinstance(value, str) else str(value) if isinstance(value, bool) else number(value, 4)
 
@@ -157,8 +174,8 @@ def _cell(value: Any) -> str:
 def _switch_on(run: RunFile, protocol: SwitchOn, solution: Solution, bands: Sequence[Band]) -> dict[str, Any]:
     low, high = run.excitation.irradiance_window_kW_per_cm2
     powers = protocol.irradiances_kW_per_cm2 or tuple(np.geomspace(low, high, protocol.points).tolist())
-    light, rows, traces = solution.light, [], []
-    for k, power in enumerate(powers, start=1):
+    light, rows, traces, told = solution.light, [], [], _Steps(len(powers), every=5)
+    for power in powers:
         log_power = jnp.log(1e3 * power)
         tau = relaxation_time_s(light.network, state_at(solution, log_power), log_power)
         answer = switch_on(solution, (bands[0],), 1e3 * power, _LIFETIMES * (tau if math.isfinite(tau) else 1.0))
@@ -174,8 +191,7 @@ def _switch_on(run: RunFile, protocol: SwitchOn, solution: Solution, bands: Sequ
             }
         )
         traces.append((power, np.asarray(answer.trace.times_s), np.asarray(answer.trace.photons_per_s)[:, 0]))
-        if k % 5 == 0 or k == len(powers):
-            say(f"{k} of {len(powers)} irradiances")
+        told(f"{power:.3g} kW/cm²")
     slowest = max(rows, key=lambda row: row["t50_ms"] if row["converged"] else -1.0)
     text = f"slowest: t50 {number(slowest['t50_ms'])} ms at {number(slowest['irradiance_kW_per_cm2'], 4)} kW/cm²"
 
@@ -189,7 +205,7 @@ def _switch_on(run: RunFile, protocol: SwitchOn, solution: Solution, bands: Sequ
 
 
 def _pulses(protocol: PulseTrain, solution: Solution, bands: Sequence[Band]) -> dict[str, Any]:
-    light, rows, hues = solution.light, [], []
+    light, rows, hues, told = solution.light, [], [], _Steps(len(protocol.width_ms))
     coloured = not unknown_energies(light)
     for width in protocol.width_ms:
         answer = pulse_train(
@@ -212,17 +228,19 @@ def _pulses(protocol: PulseTrain, solution: Solution, bands: Sequence[Band]) -> 
             row["u_prime"], row["v_prime"] = (float(x) if visible else math.nan for x in (seen.u_prime, seen.v_prime))
             hues.append(srgb_hex(np.asarray(seen.XYZ_W)) if visible else "#000000")
         rows.append({**row, "converged": bool(answer.converged)})
-        say(f"pulses of {width:g} ms done")
+        told(f"pulses of {width:g} ms")
 
     def draw(folder: Path) -> list[FigureFiles]:
-        return [time_figures.pulse_figure(rows, hues, folder / "pulses")]
+        return [
+            time_figures.pulse_figure(rows, hues, [float(light.wavelength_nm(one)) for one in bands], folder / "pulses")
+        ]
 
     train = f"{protocol.count} pulses every {protocol.period_ms:g} ms at {protocol.irradiance_kW_per_cm2:g} kW/cm²"
     return {"band": ", ".join(band.label for band in bands), "rows": rows, "lines": [train], "draw": draw}
 
 
 def _decay(protocol: Decay, solution: Solution, bands: Sequence[Band]) -> dict[str, Any]:
-    rows, traces = [], []
+    rows, traces, told = [], [], _Steps(len(protocol.irradiances_kW_per_cm2))
     for power in protocol.irradiances_kW_per_cm2:
         log_power = jnp.log(1e3 * power)
         dark = relaxation_time_s(solution.light.network, state_at(solution, jnp.log(1e-6)), jnp.log(1e-6))
@@ -238,7 +256,7 @@ def _decay(protocol: Decay, solution: Solution, bands: Sequence[Band]) -> dict[s
                 }
             )
         traces.append((power, np.asarray(answer.trace.times_s)[1:], np.asarray(answer.trace.photons_per_s)[1:, 0]))
-        say(f"decay after {power:g} kW/cm² done")
+        told(f"decay after {power:g} kW/cm²")
 
     def draw(folder: Path) -> list[FigureFiles]:
         return [time_figures.trace_figure(traces, bands[0].label, folder / "decays", fading=True)]
@@ -247,7 +265,7 @@ def _decay(protocol: Decay, solution: Solution, bands: Sequence[Band]) -> dict[s
 
 
 def _paired(protocol: PairedPulses, solution: Solution, bands: Sequence[Band]) -> dict[str, Any]:
-    rows = []
+    rows, told = [], _Steps(len(protocol.pause_ms))
     for pause in protocol.pause_ms:
         answer = paired_pulses(
             solution.light,
@@ -261,7 +279,7 @@ def _paired(protocol: PairedPulses, solution: Solution, bands: Sequence[Band]) -
             rows.append(
                 {"pause_ms": pause, "band": band.label, "facilitation": ratio, "converged": bool(answer.converged)}
             )
-        say(f"pause of {pause:g} ms done")
+        told(f"pause of {pause:g} ms")
     text = f"two pulses of {protocol.width_ms:g} ms at {protocol.irradiance_kW_per_cm2:g} kW/cm²"
     return {"band": ", ".join(band.label for band in bands), "rows": rows, "lines": [text], "draw": lambda _: []}
 
@@ -307,7 +325,7 @@ def _ramp(run: RunFile, protocol: RampScan, solution: Solution, bands: Sequence[
 
 
 def _modulated(protocol: Modulated, solution: Solution, bands: Sequence[Band]) -> dict[str, Any]:
-    rows = []
+    rows, told = [], _Steps(len(protocol.frequency_Hz))
     peak, depth = jnp.log(1e3 * protocol.irradiance_kW_per_cm2), jnp.asarray(protocol.depth)
     for frequency in protocol.frequency_Hz:
         periods = jnp.asarray(float(protocol.periods))
@@ -325,7 +343,7 @@ def _modulated(protocol: Modulated, solution: Solution, bands: Sequence[Band]) -
                     "converged": bool(answer.converged),
                 }
             )
-        say(f"{frequency:g} Hz done")
+        told(f"{frequency:g} Hz")
     lines_ = [f"between {1.0 - protocol.depth:g} and 1 of {protocol.irradiance_kW_per_cm2:g} kW/cm²"]
     if not all(row["settled"] for row in rows):
         lines_.append("not everything has settled: give `dynamics.periods` a larger number")

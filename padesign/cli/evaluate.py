@@ -15,8 +15,8 @@ from padesign.cli.designs import layers_text
 from padesign.cli.fixed import demand_fixed, solve_run
 from padesign.cli.guard import NOTHING_FOUND, placed
 from padesign.config import LoadedRun, RunFile, load_run_file
+from padesign.config.blocks.results import Reported
 from padesign.config.build import build_design, build_particle, build_space
-from padesign.config.schema import Reported
 from padesign.design.evaluate import Evaluation, Warmth, evaluate_solution, threshold_kW_per_cm2
 from padesign.design.problem import CONVERGED_WITHIN
 from padesign.errors import InputError

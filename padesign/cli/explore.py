@@ -20,9 +20,9 @@ from padesign.cli.evaluate import own_hosts
 from padesign.cli.ports import HOST, free_port
 from padesign.config import LoadedRun, RunFile, load_run_file, resolve
 from padesign.config.build import build_scene, build_space
+from padesign.design.compiled import solved
 from padesign.design.evaluate import evaluate_solution
 from padesign.design.fixed import set_values
-from padesign.design.problem import solved
 from padesign.design.space import DesignSpace, Fixed, Free, Value
 from padesign.errors import InputError
 from padesign.kinetics.particle_network import Geometry

@@ -10,6 +10,7 @@ from padesign.cli.console import number
 from padesign.cli.definitions import PLANE_WAVE, assumptions, calibration_note, label_of, range_notes
 from padesign.cli.designs import Row, batch_note, columns, name_of_value, usual_errors
 from padesign.config import RunFile
+from padesign.config.build import build_robust
 from padesign.design.objective import AbstractObjective
 from padesign.design.sensitivity import VALUE
 from padesign.parameters import ParameterSet
@@ -55,6 +56,7 @@ def report_page(
     parts += [
         f"{aim} **{objective.name}**: {objective.definition}.",
         "",
+        *([robust.meaning, ""] if (robust := build_robust(run)) is not None else []),
         f"Not part of the aim: {objective.blind_to}.",
         "",
         f"{len(result.trials)} trials, {result.feasible} feasible; {result.stopped_because}.",

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from padesign.cli.definitions import PLANE_WAVE, assumptions, numbers_of, range_notes, sets_of
+from padesign.cli.definitions import OF_THE_BUILD, PLANE_WAVE, assumptions, numbers_of, range_notes, sets_of
 from padesign.cli.designs import batch_note, scatter_of
 from padesign.cli.recipe_page import recipe_page
 from padesign.config import RunFile
+from padesign.config.build import build_robust
 from padesign.design.objective import AbstractObjective
 from padesign.design.problem import Problem
 from padesign.design.tolerance import with_band
@@ -47,7 +48,7 @@ def prediction(
         digest=", ".join(one.digest for one in sets),
         calibrated=all(one.calibrated for one in sets),
         excitation_wavelengths_nm=(wavelength_nm,),
-        numbers=numbers_of(candidate.metrics),
+        numbers=numbers_of({key: x for key, x in candidate.metrics.items() if key not in OF_THE_BUILD}),
         assumptions=assumptions(particle, sets, temperature_K),
         notes=notes,
     )
@@ -56,10 +57,12 @@ def prediction(
 def objective_prediction(
     run: RunFile, particle: Particle, candidate: Candidate, objective: AbstractObjective
 ) -> Prediction:
-    """The prediction of a design that a search found."""
-    return prediction(
-        run, particle, candidate, objective.name, objective.unit, objective.definition, objective.blind_to
-    )
+    """The prediction of a design that a search found; what is claimed of a batch says so in name and definition."""
+    name, unit, definition = objective.name, objective.unit, objective.definition
+    if (robust := build_robust(run)) is not None:
+        name, definition = f"{name} of a batch ({robust.aim})", f"{robust.words}; of one particle: {definition}"
+        unit = "1" if robust.aim == "yield" else unit
+    return prediction(run, particle, candidate, name, unit, definition, objective.blind_to)
 
 
 def banded(

@@ -75,7 +75,7 @@ class Progress:
         best = event.best.candidate.value if event.best is not None else None
         found = "nothing feasible yet" if best is None else f"best {number(best)}{unit_suffix(self._unit)}"
         most = "at most" if event.finished == 1 else "about"  # the first trial also compiles
-        left = f"{most} {_duration(event.left_s)} left" if event.left_s > 0 else "done"
+        left = f"{most} {duration(event.left_s)} left" if event.left_s > 0 else "done"
         self._summary = f"{found}, {event.feasible_share:.0%} feasible, {left}"
         if self._bar is not None:
             self._move(0.0)
@@ -100,7 +100,8 @@ class Progress:
             say(clean(text))
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds, minutes or hours, as people say them."""
     if seconds < 90.0:
         return f"{seconds:.0f} s"
     return f"{seconds / 60.0:.0f} min" if seconds < 5400.0 else f"{seconds / 3600.0:.1f} h"

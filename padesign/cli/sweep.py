@@ -20,8 +20,8 @@ from padesign.cli.fixed import demand_fixed
 from padesign.cli.guard import NOTHING_FOUND
 from padesign.config import LoadedRun, RunFile, load_run_file, load_run_text
 from padesign.config.build import build_design, build_scene
+from padesign.design.compiled import solved
 from padesign.design.evaluate import BandResult, Evaluation, evaluate_solution
-from padesign.design.problem import solved
 from padesign.errors import InputError
 
 MOST_POINTS = 10_000

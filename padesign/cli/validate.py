@@ -19,9 +19,17 @@ from padesign.cli.definitions import calibration_note, hosts_of, sets_of
 from padesign.cli.fixed import named
 from padesign.cli.guard import placed
 from padesign.config import LoadedRun, free_variables, load_run_file
-from padesign.config.build import build_network, build_objective, build_reference, build_scene, build_space
+from padesign.config.build import (
+    build_network,
+    build_objective,
+    build_reference,
+    build_robust,
+    build_scene,
+    build_space,
+)
 from padesign.config.schema import RunFile
-from padesign.design.space import DesignSpace
+from padesign.design.limits import host_mismatch_percent
+from padesign.design.space import DesignSpace, nothing_fits
 from padesign.errors import InputError
 from padesign.kinetics.particle_network import particle_model
 from padesign.parameters import load_host, mismatch_warning
@@ -67,8 +75,6 @@ def _particle_lines(loaded: LoadedRun) -> list[tuple[str, str]]:
     continuous = [variable for variable in free if variable.kind == "continuous"]
     lines = [("system", f"{len(space.layers)} layers, ions {', '.join(space.ions)}")]
     lines += [("layers", text) for text in layer_lines(run)]
-    if run.particle is not None and run.particle.max_diameter_nm is not None:
-        lines.append(("size", f"at most {run.particle.max_diameter_nm:g} nm across"))
     lines += [("levels", text) for text in [*kept_level_lines(models[-1]), *level_lines(run, models[-1])]]
     lines += [("surroundings", text) for text in surroundings_lines(run)]
     if free:
@@ -79,6 +85,7 @@ def _particle_lines(loaded: LoadedRun) -> list[tuple[str, str]]:
         lines.append(("continuous variables", f"{len(continuous)}: {moving}" if continuous else "none"))
     else:
         lines.append(("design", "fixed: one particle, nothing to search"))
+    lines += [("limits", text) for text in limit_lines(run)]
     lines.append(("unknowns", f"{counts[0]} populations while searching, {counts[1]} for the numbers reported"))
     lines += _scene_lines(run)
     if run.objective is not None:
@@ -87,22 +94,28 @@ def _particle_lines(loaded: LoadedRun) -> list[tuple[str, str]]:
             ("objective", f"{'largest' if objective.maximise else 'smallest'} {objective.name}: {objective.definition}")
         )
         lines += _objective_limits(run)
+        if (robust := build_robust(run)) is not None:
+            lines.append(("robust", robust.meaning))
+            scatter = (robust.core, robust.shell, robust.dopant)
+            core, shell, dopant = (f"{100.0 * share:g} %" for share in scatter)
+            lines.append(("batch", f"scatters by {core} of the core, {shell} of every shell, {dopant} of every share"))
         search = run.search
         each = f", each of {run.robust.samples} particles" if run.robust is not None else ""
         lines.append(("search", f"{search.trials} trials of {search.starts} × {search.steps} gradient steps{each}"))
-        lines += _grid_and_batch(run)
+        lines += _grid(run)
     for reference in run.compare_with:
         build_reference(run, reference)
         lines.append(("compared with", f"{reference.name}, {reference.source}"))
     programs = 1
     if run.objective is not None:
-        programs = 4 + build_objective(run).guesses + (run.robust is not None) + len(run.compare_with)
-    lines.append(
-        (
-            "to compile",
-            f"{programs} program{'s' * (programs > 1)}, once, up to a minute each; kept on disk for later runs",
+        programs = (
+            4
+            + build_objective(run).guesses
+            + (run.robust is not None) * (1 + len(run.compare_with))
+            + len(run.compare_with)
         )
-    )
+    once = "once, up to a minute each; kept on disk for later runs"
+    lines.append(("to compile", f"{programs} program{'s' * (programs > 1)}, {once}"))
     lines.append(("parameter sets", ", ".join(f"{one.name} (sha256 {one.digest[:12]})" for one in sets)))
     lines += [("mind", text) for text in [*idle_lines(run), *inert_line(space), *growth_warnings(space)]]
     note = calibration_note(sets)
@@ -122,23 +135,39 @@ def _objective_limits(run: RunFile) -> list[tuple[str, str]]:
     return [("  with", ", ".join(numbers))] if numbers else []
 
 
-def _grid_and_batch(run: RunFile) -> list[tuple[str, str]]:
-    """The grid that designs are rounded to, and the batch that they stand for."""
+def _grid(run: RunFile) -> list[tuple[str, str]]:
+    """The grid that designs are rounded to."""
     steps = [(run.rounding.size_step_nm, "nm"), (run.rounding.dopant_step_mol_percent, "mol%")]
-    lines = [("rounded to", " and ".join(f"{step:g} {unit}" for step, unit in steps if step > 0.0))]
-    if run.robust is not None:
-        one = run.robust
-        spread = f"{one.core_percent:g} % of the core, {one.shell_percent:g} % of every shell"
-        lines.append(("designed for", f"the {one.aim} of a batch: {spread}, {one.dopant_percent:g} % of every share"))
-    return [line for line in lines if line[1]]
+    text = " and ".join(f"{step:g} {unit}" for step, unit in steps if step > 0.0)
+    return [("rounded to", text)] if text else []
+
+
+def limit_lines(run: RunFile) -> list[str]:
+    """What every design of the search keeps."""
+    particle = run.particle
+    if particle is None:
+        return []
+    lines = []
+    if particle.max_diameter_nm is not None:
+        lines.append(f"at most {particle.max_diameter_nm:g} nm across")
+    held = [(layer.name, layer.max_dopant_mol_percent) for layer in particle.layers]
+    held.append(("the whole particle", particle.max_dopant_mol_percent))
+    lines += [f"dopants of {name}: at most {most:g} mol% together" for name, most in held if most is not None]
+    if (mismatch := particle.max_lattice_mismatch_percent) is not None:
+        lines.append(f"lattice mismatch of neighbouring layers: at most {mismatch:g} %")
+    if (steps := particle.max_synthesis_steps) is not None:
+        lines.append(f"at most {steps} growth step{'s' * (steps > 1)} (core and every shell)")
+    return lines
 
 
 def growth_warnings(space: DesignSpace) -> list[str]:
     """What the lattices say against growing neighbouring layers on each other, for every host they may have."""
+    limit = space.limits.lattice_mismatch_percent
     pairs = (
         (load_host(core), load_host(shell))
         for inner, outer in itertools.pairwise(space.layers)
         for core, shell in itertools.product(inner.hosts, outer.hosts)
+        if limit is None or host_mismatch_percent(core, shell) <= limit
     )
     return list(dict.fromkeys(text for core, shell in pairs if (text := mismatch_warning(core, shell))))
 
@@ -161,16 +190,16 @@ def _choices(space: DesignSpace) -> str:
     if total > _MOST_COMBINATIONS:
         return f"{total} combinations of {', '.join(names)}"
     different: set[str] = set()
-    impossible = 0
+    troubles: list[InputError] = []
     for combination in itertools.product(*options):
         choice = dict(zip(names, combination, strict=True))
         try:
             space.bounds(choice)
-        except InputError:
-            impossible += 1
+        except InputError as error:
+            troubles.append(error)
             continue
         different.add(space.topology(choice))
     if not different:
-        raise InputError("no choice fits the limits", cure="allow thinner layers, lower shares or a larger particle")
+        raise nothing_fits(troubles)
     text = f"{len(different)} different" + (f" ({', '.join(names)})" if names else "")
-    return text + (f"; {impossible} more do not fit the limits" if impossible else "")
+    return text + (f"; {len(troubles)} more do not fit the limits" if troubles else "")

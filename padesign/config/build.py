@@ -5,13 +5,17 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence
-from importlib.metadata import entry_points
 
-from padesign.config import schema
+from padesign.config.blocks.objectives import Composite, Custom, Resolution, Threshold
+from padesign.config.blocks.particle import Surroundings as SurroundingsSpec
+from padesign.config.blocks.results import Reference
+from padesign.config.installed import objective_class
 from padesign.config.quantity import Path
+from padesign.config.schema import RunFile
 from padesign.config.values import Choice as ChoiceSpec
 from padesign.config.values import Range
 from padesign.design.fixed import FixedDesign, fixed_design
+from padesign.design.limits import NO_LIMITS, Limits
 from padesign.design.objective import AbstractObjective
 from padesign.design.problem import InnerSettings, Problem
 from padesign.design.robust import Robust
@@ -25,10 +29,8 @@ from padesign.particle.layers import Particle
 from padesign.particle.surroundings import Acceptors, Surroundings
 from padesign.spectroscopy.tables import INERT_IONS, load_ion
 
-OBJECTIVE_GROUP = "padesign.objectives"
 
-
-def build_space(run: schema.RunFile) -> DesignSpace:
+def build_space(run: RunFile) -> DesignSpace:
     """The design space of a run file with a `particle` block."""
     spec = run.particle
     if spec is None:
@@ -41,7 +43,8 @@ def build_space(run: schema.RunFile) -> DesignSpace:
             for ion, share in layer.dopants_mol_percent.items()
         )
         hosts = tuple(layer.host.choice) if isinstance(layer.host, ChoiceSpec) else (layer.host,)
-        layers.append(LayerSpace(layer.name, hosts, thickness, dopants, layer.optional))
+        most = 100.0 if layer.max_dopant_mol_percent is None else layer.max_dopant_mol_percent
+        layers.append(LayerSpace(layer.name, hosts, thickness, dopants, layer.optional, most))
     wavelength = run.excitation.wavelength_nm
     lasers = tuple(wavelength.choice) if isinstance(wavelength, ChoiceSpec) else (float(wavelength),)
     return DesignSpace(
@@ -53,10 +56,11 @@ def build_space(run: schema.RunFile) -> DesignSpace:
         spec.max_level_cm1,
         tuple(spec.levels.items()),
         replaced_pairs(spec.replace_processes, _levels(layers)),
+        Limits(spec.max_dopant_mol_percent, spec.max_lattice_mismatch_percent, spec.max_synthesis_steps),
     )
 
 
-def build_design(run: schema.RunFile, cells_per_layer: int | None = None) -> FixedDesign:
+def build_design(run: RunFile, cells_per_layer: int | None = None) -> FixedDesign:
     """The one design of a run file with nothing free, by default on the judging grid."""
     return fixed_design(build_space(run), build_scene(run), run.parameter_sets, cells_per_layer)
 
@@ -67,7 +71,7 @@ def _levels(layers: Sequence[LayerSpace]) -> dict[str, tuple[str, ...]]:
     return {ion: load_ion(ion).level_ids for ion in ions if ion not in INERT_IONS}
 
 
-def build_reference(run: schema.RunFile, reference: schema.Reference) -> DesignSpace:
+def build_reference(run: RunFile, reference: Reference) -> DesignSpace:
     """A published particle under the conditions of the run."""
     layers = tuple(
         LayerSpace(
@@ -79,10 +83,10 @@ def build_reference(run: schema.RunFile, reference: schema.Reference) -> DesignS
         for layer in reference.layers
     )
     space = build_space(run)
-    return dataclasses.replace(space, layers=layers, max_diameter_nm=None)
+    return dataclasses.replace(space, layers=layers, max_diameter_nm=None, limits=NO_LIMITS)
 
 
-def build_particle(run: schema.RunFile) -> Particle:
+def build_particle(run: RunFile) -> Particle:
     """The one particle of a run file without free values."""
     return _only_particle(build_space(run))
 
@@ -93,14 +97,14 @@ def _only_particle(space: DesignSpace) -> Particle:
     return space.particle({}, bounds.thickness_low_nm.tolist(), bounds.fraction_low)
 
 
-def build_network(run: schema.RunFile) -> TextNetwork:
+def build_network(run: RunFile) -> TextNetwork:
     """The hand-written network of a run file with a `network` block."""
     if run.network is None:
         raise InputError("this run file has no `network`")
     return parse_network(run.network.levels, run.network.processes, run.network.energies_cm1)
 
 
-def build_scene(run: schema.RunFile) -> Scene:
+def build_scene(run: RunFile) -> Scene:
     """Power window, temperature and solver settings."""
     spec = run.particle
     return Scene(
@@ -117,18 +121,18 @@ def build_scene(run: schema.RunFile) -> Scene:
     )
 
 
-def _surroundings(spec: schema.Surroundings) -> Surroundings:
+def _surroundings(spec: SurroundingsSpec) -> Surroundings:
     acceptors = spec.saturable_acceptors
     held = None if acceptors is None else Acceptors(acceptors.per_nm2, acceptors.recovery_s)
     return Surroundings(spec.refractive_index, spec.ligand, held)
 
 
-def build_objective(run: schema.RunFile) -> AbstractObjective:
+def build_objective(run: RunFile) -> AbstractObjective:
     """The objective by name from the installed ones (entry points `padesign.objectives`)."""
     spec = run.objective
     if spec is None:
         raise InputError("this run file has no `objective`", cure="add one, for instance nonlinearity or threshold")
-    if not isinstance(spec, schema.Composite):
+    if not isinstance(spec, Composite):
         return _objective(run, spec, ("objective",))
     parts, named = [], Counter[str]()
     for k, part in enumerate(spec.parts):
@@ -139,14 +143,14 @@ def build_objective(run: schema.RunFile) -> AbstractObjective:
     return _installed("composite", {"parts": parts, "front": spec.front}, ("objective",))
 
 
-def _objective(run: schema.RunFile, spec: object, path: Path) -> AbstractObjective:
+def _objective(run: RunFile, spec: object, path: Path) -> AbstractObjective:
     """One objective that stands for itself."""
-    if isinstance(spec, schema.Custom):
+    if isinstance(spec, Custom):
         return _installed(spec.name, dict(spec.options), (*path, "name"))
     kind: str = spec.kind  # type: ignore[attr-defined]
     plain = spec.model_dump(exclude={"kind"})  # type: ignore[attr-defined]
     options = {key: value for key, value in plain.items() if value is not None}
-    if isinstance(spec, schema.Threshold) and "emission" not in options:
+    if isinstance(spec, Threshold) and "emission" not in options:
         options["emission"] = (run.emission or (None,))[0]
         if options["emission"] is None:
             raise InputError(
@@ -154,7 +158,7 @@ def _objective(run: schema.RunFile, spec: object, path: Path) -> AbstractObjecti
                 cure='add `emission: "Tm:3H4 -> Tm:3H6"` to the objective',
                 path=path,
             )
-    if isinstance(spec, schema.Resolution):
+    if isinstance(spec, Resolution):
         if isinstance(run.excitation.wavelength_nm, ChoiceSpec):
             raise InputError("a resolution needs one laser", cure="give `wavelength_nm` one number", path=path)
         options["wavelength_nm"] = float(run.excitation.wavelength_nm)
@@ -162,19 +166,13 @@ def _objective(run: schema.RunFile, spec: object, path: Path) -> AbstractObjecti
 
 
 def _installed(name: str, options: dict[str, object], path: Path) -> AbstractObjective:
-    points = {point.name: point for point in entry_points(group=OBJECTIVE_GROUP)}
-    if name not in points:
-        cure = f"installed: {', '.join(points) or 'none; install padesign itself (make setup)'}"
-        raise InputError(f"there is no objective `{name}`", cure=cure, path=path)
     try:
-        return points[name].load().from_options(options)
-    except ImportError as error:
-        raise InputError(f"objective `{name}` cannot be loaded: {error}", path=path) from error
+        return objective_class(name, path).from_options(options)
     except TypeError as error:
         raise InputError(f"objective `{name}` does not take these options: {error}", path=path) from error
 
 
-def build_problem(run: schema.RunFile) -> Problem:
+def build_problem(run: RunFile) -> Problem:
     """The whole design problem of a run file."""
     inner = InnerSettings(run.search.starts, run.search.steps, run.search.learning_rate)
     known = [_only_particle(build_reference(run, reference)) for reference in run.compare_with]
@@ -186,11 +184,13 @@ def build_problem(run: schema.RunFile) -> Problem:
         dict(run.parameter_sets),
         known,
         Steps(run.rounding.size_step_nm, run.rounding.dopant_step_mol_percent),
-        _robust(run.robust),
+        build_robust(run),
     )
 
 
-def _robust(spec: schema.Robust | None) -> Robust | None:
+def build_robust(run: RunFile) -> Robust | None:
+    """What a run file asks of batches; None when it is about the particle that is aimed at."""
+    spec = run.robust
     if spec is None:
         return None
     return Robust(
@@ -203,17 +203,18 @@ def _robust(spec: schema.Robust | None) -> Robust | None:
         samples=spec.samples,
         judge_samples=spec.judge_samples,
         seed=spec.seed,
+        parameters=spec.parameter_uncertainty,
     )
 
 
-def wants_more(run: schema.RunFile, objective: AbstractObjective) -> bool:
+def wants_more(run: RunFile, objective: AbstractObjective) -> bool:
     """Whether a larger value is better; a yield always wants more."""
     return objective.maximise or (run.robust is not None and run.robust.aim == "yield")
 
 
 def problem_from(resolved: str) -> Problem:
     """The design problem of resolved settings as JSON text, made anew in another process."""
-    return build_problem(schema.RunFile.model_validate_json(resolved))
+    return build_problem(RunFile.model_validate_json(resolved))
 
 
 def _value(spec: object, scale: float = 1.0) -> Value:

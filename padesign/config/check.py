@@ -46,6 +46,11 @@ def _may_be_absent(value: Any) -> bool:
     return isinstance(value, DopantRange | DopantChoice) and value.optional
 
 
+def least_total(dopants: Mapping[str, Any]) -> float:
+    """Sum of the smallest shares of a layer; what may be absent counts nothing."""
+    return sum(0.0 if _may_be_absent(value) else lowest(value) for value in dopants.values())
+
+
 # --------------------------------------------------------------------------------------------- particle and its layers
 def layer_problems(dopants: Mapping[str, Any], host: Any) -> list[Problem]:
     """Too many ions, ions that cannot fit on the host's sites, or the host's own cation."""
@@ -58,7 +63,7 @@ def layer_problems(dopants: Mapping[str, Any], host: Any) -> list[Problem]:
             found.append(Problem((*here, own), what, "the host's own ions fill the rest: leave it out"))
     if len(dopants) > MAX_IONS:
         found.append(Problem(here, f"has {len(dopants)} ions", f"use at most {MAX_IONS} in one layer"))
-    total = sum(0.0 if _may_be_absent(value) else lowest(value) for value in dopants.values())
+    total = least_total(dopants)
     if any(isinstance(value, Range | Choice) for value in dopants.values()):
         if total >= 100.0:
             what = f"sums to {total:g} mol% at the smallest values, which leaves the search no room below 100"
@@ -323,17 +328,23 @@ def _parameter_set_problems(run: RunFile) -> Iterable[Problem]:
             yield Problem(path, f'unknown parameter set "{name}"', cure)
 
 
-_ISOTHERMAL = ("rise_time", "lifetime", "thermal_sensitivity")
-"""Objectives that read a particle at the temperature outside."""
-
-
 def _heating_problems(run: RunFile) -> Iterable[Problem]:
     if run.particle is None or run.particle.surroundings.thermal_resistance_K_per_W is None:
         return
+    from padesign.config.installed import objective_class  # takes seconds, and few files need it
+
     for path, objective in _objectives(run):
-        if getattr(objective, "kind", None) in _ISOTHERMAL:
-            what = f"is {objective.kind}, which keeps the temperature, but the particle has a thermal resistance"  # type: ignore[attr-defined]
-            yield Problem((*path, "kind"), what, "remove `particle.surroundings.thermal_resistance_K_per_W`")
+        kind: str = objective.kind  # type: ignore[attr-defined]
+        key = "name" if kind == "custom" else "kind"
+        name: str = getattr(objective, key)
+        try:
+            isothermal = objective_class(name, (*path, key)).isothermal
+        except InputError as error:
+            yield Problem(error.path, error.what, error.cure)
+            continue
+        if isothermal:
+            what = f"is {name}, which keeps the temperature, but the particle has a thermal resistance"
+            yield Problem((*path, key), what, "remove `particle.surroundings.thermal_resistance_K_per_W`")
     if run.solver.steady_state != "continuation":
         what = f'is "{run.solver.steady_state}", which keeps the temperature, but the particle has a thermal resistance'
         cure = "write `continuation`, or remove `particle.surroundings.thermal_resistance_K_per_W`"

@@ -45,6 +45,9 @@ _ALIASES = {
     "trial": "trials",
     "objectives": "objective",
     "max_size": "max_diameter_nm",
+    "max_dopants": "max_dopant_mol_percent",
+    "max_mismatch": "max_lattice_mismatch_percent",
+    "max_steps": "max_synthesis_steps",
 }
 _MAPPING = ("a mapping (`key: value`)", "write its keys below it, indented")
 _LIST = ("a list", "write it in brackets, [...], or one item a line behind `- `")

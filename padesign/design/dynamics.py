@@ -103,9 +103,9 @@ def pulse_train(
     """From rest through `count` pulses; the last period is reported."""
     profile = Pulses(width_s, period_s, count)
     begin = (count - 1) * period_s
-    # Half of the points while the light is on, half after it.
-    share = jnp.concatenate([jnp.linspace(1e-4, 1.0, _PER_PERIOD // 2), jnp.linspace(1.0, 2.0, _PER_PERIOD // 2)[1:]])
-    within = jnp.where(share <= 1.0, share * width_s, width_s + (share - 1.0) * (period_s - width_s))
+    # Half of the points while the light is on, half after it, where levels empty at rates that differ by orders.
+    lit, dark = jnp.linspace(1e-4, 1.0, _PER_PERIOD // 2), jnp.geomspace(1e-5, 1.0, _PER_PERIOD // 2)
+    within = jnp.concatenate([lit * width_s, width_s + dark * (period_s - width_s)])
     times = begin + jnp.maximum(within, 1e-9)
     start = at_rest(light.network)
     path = integrate(light.network, start, irradiance_W_per_cm2, times, profile=profile, max_steps=LONG)

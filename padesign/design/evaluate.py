@@ -10,8 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from padesign.design.compiled import solved
 from padesign.design.fixed import FixedDesign
-from padesign.design.problem import curve_columns, solved
+from padesign.design.problem import curve_columns
 from padesign.design.scene import JUDGE_COARSENESS, Hosts, Scene, build_particle_network, check_hand_written
 from padesign.design.tolerance import Scatter
 from padesign.kinetics.light import Band, EmittingNetwork, visible_order

@@ -50,6 +50,8 @@ class AbstractObjective(eqx.Module):
     """What it means when a solved design has no such number, as told to the user."""
     thermal: ClassVar[bool] = False
     """Whether it needs to know how the rates change with temperature (`Solution.per_kelvin`)."""
+    isothermal: ClassVar[bool] = False
+    """Whether it reads a particle at the temperature outside, so that one which light warms has no such number."""
     guesses: ClassVar[bool] = False
     """Whether the loss can be guessed without a power curve."""
 

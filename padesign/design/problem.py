@@ -1,14 +1,14 @@
 """A design problem: a space, an objective, a solver; and how one choice is refined by gradients and judged.
 
-Three programs are compiled for a whole campaign: loss with gradient on the search grid of cells, and the judgement on
-that grid and on a finer one, both with finer powers. Choices, hosts, bounds and wavelength are data, not structure.
+Three programs (`padesign.design.compiled`) serve a whole campaign: loss with gradient on the search grid of cells, and
+the judgement on that grid and on a finer one, both with finer powers.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,22 +16,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from padesign.design import compiled
+from padesign.design.compiled import Batch
 from padesign.design.cost import Meter
 from padesign.design.known import Known, locate
 from padesign.design.objective import AbstractObjective, Verdict
 from padesign.design.refine import Refinement
-from padesign.design.robust import Claim, Errors, Robust
+from padesign.design.robust import Claim, Robust
 from padesign.design.rounding import AS_IT_IS, Steps
 from padesign.design.scene import (
-    JUDGE_COARSENESS,
     Hosts,
     Scene,
-    build_particle_network,
     check_hand_written,
-    solve_particle,
 )
 from padesign.design.sensitivity import Sensitivities, logarithmic, slopes
-from padesign.design.space import Bounds, DesignSpace
+from padesign.design.space import Bounds, DesignSpace, nothing_fits
 from padesign.design.tolerance import Scatter
 from padesign.design.transforms import Unconstrained, forward, start_point
 from padesign.design.trial import Candidate, OnStep, Option, Task
@@ -39,12 +38,9 @@ from padesign.errors import InputError
 from padesign.kinetics.particle_network import Conditions, Geometry, Signature
 from padesign.observables.nonlinearity import trace_slopes
 from padesign.observables.solution import Solution
-from padesign.observables.unsolved import Unsolved
-from padesign.parameters import load_parameter_set
+from padesign.parameters import ParameterSet, load_parameter_set
 from padesign.particle.layers import Particle
-from padesign.programs import program
 from padesign.solve.continuation import Outcome
-from padesign.types import ScalarLike
 
 CONVERGED_WITHIN = 0.05
 """A value that changes by more than this share between the search grid and the judging grid is called not converged."""
@@ -66,112 +62,6 @@ class InnerSettings:
     starts: int = 2
     steps: int = 25
     learning_rate: float | None = None
-
-
-def _batch_loss(
-    objective: AbstractObjective,
-    robust: Robust,
-    errors: Errors | None,
-    target: Geometry,
-    solved_at: Callable[[Geometry], Solution],
-) -> jax.Array:
-    """The statistic of the losses of a batch, and of its values where those count."""
-
-    def one(own: Errors) -> tuple[jax.Array, jax.Array]:
-        solution = solved_at(robust.made(target, own))
-        if not robust.counts_values:
-            return objective.loss(solution), jnp.asarray(jnp.nan)
-        verdict = objective.judge(solution)
-        return objective.loss(solution), jnp.where(verdict.valid, verdict.value, jnp.nan)
-
-    losses, values = jax.lax.map(one, errors)
-    return robust.loss(losses, values, objective.maximise)
-
-
-@program(static_argnums=(0, 1, 2, 3))
-def _loss_and_gradient(
-    signature: Signature,
-    scene: Scene,
-    objective: AbstractObjective,
-    robust: Robust | None,
-    errors: Errors | None,
-    preferences: jax.Array,
-    z: Unconstrained,
-    bounds: Bounds,
-    hosts: Hosts,
-    conditions: Conditions,
-    mixing_nm: ScalarLike,
-    pump_scale: ScalarLike,
-) -> tuple[jax.Array, Unconstrained]:
-    aim = objective.preferring(preferences) if objective.varies else objective
-
-    def solved_at(geometry: Geometry) -> Solution:
-        return solve_particle(signature, geometry, hosts, conditions, scene, 1.0, objective.thermal, pump_scale)
-
-    def loss(z: Unconstrained) -> jax.Array:
-        target = forward(z, bounds, mixing_nm)
-        if robust is None:
-            return aim.loss(solved_at(target))
-        return _batch_loss(aim, robust, errors, target, solved_at)
-
-    return jax.value_and_grad(loss)(z)
-
-
-@program(static_argnums=(0, 1, 2))
-def _guess(
-    signature: Signature,
-    scene: Scene,
-    objective: AbstractObjective,
-    z: Unconstrained,
-    bounds: Bounds,
-    hosts: Hosts,
-    conditions: Conditions,
-    mixing_nm: ScalarLike,
-) -> jax.Array:
-    light = build_particle_network(signature, forward(z, bounds, mixing_nm), hosts, conditions, scene)
-    low, high = (jnp.log(1e3 * jnp.asarray(end)) for end in scene.irradiance_window_kW_per_cm2)
-    return objective.guess(Unsolved(light, low, high))
-
-
-@program(static_argnums=(0, 1, 2))
-def _judge(
-    signature: Signature,
-    scene: Scene,
-    objective: AbstractObjective,
-    geometry: Geometry,
-    hosts: Hosts,
-    conditions: Conditions,
-) -> tuple[Verdict, Solution]:
-    solution = solve_particle(signature, geometry, hosts, conditions, scene, JUDGE_COARSENESS, objective.thermal)
-    return objective.judge(solution), solution
-
-
-@program(static_argnums=(0, 1, 2, 3))
-def _batch_values(
-    signature: Signature,
-    scene: Scene,
-    objective: AbstractObjective,
-    robust: Robust,
-    errors: Errors,
-    geometry: Geometry,
-    hosts: Hosts,
-    conditions: Conditions,
-) -> jax.Array:
-    """The honest value of every particle of a batch, NaN where it has none."""
-
-    def one(own: Errors) -> jax.Array:
-        made = robust.made(geometry, own)
-        solution = solve_particle(signature, made, hosts, conditions, scene, JUDGE_COARSENESS, objective.thermal)
-        verdict = objective.judge(solution)
-        return jnp.where(verdict.valid, verdict.value, jnp.nan)
-
-    return jax.lax.map(one, errors)
-
-
-@program(static_argnums=(0, 1))
-def solved(signature: Signature, scene: Scene, geometry: Geometry, hosts: Hosts, conditions: Conditions) -> Solution:
-    """The solved power curve on the judging grid of powers, compiled once per signature."""
-    return solve_particle(signature, geometry, hosts, conditions, scene, JUDGE_COARSENESS)
 
 
 class Problem:
@@ -201,7 +91,7 @@ class Problem:
             self._known.setdefault(space.topology(place.choice), place)
         self.signature = space.signature(scene.cells_per_layer, self.parameter_sets)
         self.judge_signature = space.signature(scene.judge_cells_per_layer, self.parameter_sets)
-        self._errors = None if robust is None else self._draw(robust.samples, _SEARCH)
+        self._followed: dict[tuple[str, ...], Batch] = {}
 
     @property
     def choices(self) -> Mapping[str, Sequence[Option]]:
@@ -217,6 +107,13 @@ class Problem:
 
     def topology(self, choice: Mapping[str, Option]) -> str:
         return self.space.topology(choice)
+
+    def refusal(self, choice: Mapping[str, Option]) -> str:
+        try:
+            self.space.bounds(choice)
+        except InputError as error:
+            return error.what
+        return ""
 
     def known_start(self, choice: Mapping[str, Option]) -> Known | None:
         """A known design of this topology."""
@@ -242,10 +139,12 @@ class Problem:
         """Parameter values of every host slot."""
         names = self.space.slot_hosts(choice)
         if names not in self._hosts:
-            sets = [load_parameter_set(self.parameter_sets.get(name, name)) for name in names]
-            values = ({key: jnp.asarray(value, dtype=float) for key, value in one.values.items()} for one in sets)
-            self._hosts[names] = tuple(values)
+            values = (one.values.items() for one in self._sets(names))
+            self._hosts[names] = tuple({key: jnp.asarray(value, dtype=float) for key, value in one} for one in values)
         return self._hosts[names]
+
+    def _sets(self, hosts: Sequence[str]) -> list[ParameterSet]:
+        return [load_parameter_set(self.parameter_sets.get(name, name)) for name in hosts]
 
     def conditions(self, choice: Mapping[str, Option]) -> Conditions:
         return self.scene.conditions(self.space.wavelength_nm(choice))
@@ -271,12 +170,12 @@ class Problem:
 
         `pump_scale` aligns the search grid with the judging grid.
         """
-        return _loss_and_gradient(
+        return compiled.loss_and_gradient(
             self.signature,
             self.scene,
             self.objective,
             self.robust if of_batch else None,
-            self._errors if of_batch else None,
+            self._batch_to_follow(choice) if of_batch and self.robust is not None else None,
             jnp.asarray(np.ones(len(self.objective.aims)) if preferences is None else preferences),
             z,
             bounds,
@@ -290,7 +189,9 @@ class Problem:
         """The loss guessed from linear stability, for objectives that offer it."""
         mixing_nm, conditions = self.space.interface_mixing_nm, self.conditions(choice)
         hosts = self.hosts(choice)
-        return float(_guess(self.signature, self.scene, self.objective, z, bounds, hosts, conditions, mixing_nm))
+        return float(
+            compiled.guess(self.signature, self.scene, self.objective, z, bounds, hosts, conditions, mixing_nm)
+        )
 
     def geometry(self, z: Unconstrained, bounds: Bounds) -> Geometry:
         """Sizes and shares at a point of the search."""
@@ -362,6 +263,7 @@ class Problem:
             outcome = self.objective.without_value
         metrics = {key: float(value) for key, value in verdict.metrics.items() if np.isfinite(value)}
         metrics["diameter_nm"] = particle.diameter_nm
+        metrics |= self.space.limits.numbers(particle)
         value = float(verdict.value)
         notes = ["bistable: S across the jump depends on the window"] if metrics.get("bistable") else []
         if coarse is not None and outcome == "ok":
@@ -386,7 +288,7 @@ class Problem:
             outcome=outcome,
             value=value if outcome == "ok" else None,
             loss=float(loss),
-            violations={key: float(value) for key, value in verdict.violations.items()},
+            violations={key: float(value) for key, value in verdict.violations.items()} | self.space.excess(particle),
             design=self.describe(choice, particle),
             metrics=metrics,
             history=[],
@@ -397,18 +299,37 @@ class Problem:
 
     def claim(self, choice: Mapping[str, Option], geometry: Geometry, samples: int, stream: int = _JUDGE) -> Claim:
         """What a batch around a design reaches, from particles that no search has seen."""
-        if self.robust is None:
-            raise ValueError("this problem is not about a batch")
-        errors, hosts, conditions = self._draw(samples, stream), self.hosts(choice), self.conditions(choice)
-        fixed = self.judge_signature, self.scene, self.objective, self.robust
-        values = np.asarray(_batch_values(*fixed, errors, geometry, hosts, conditions))
-        return self.robust.claim(values, self.objective.maximise)
+        values = self.batch_values(choice, geometry, samples, stream)
+        return self._about_a_batch().claim(values, self.objective.maximise)
 
-    def _draw(self, samples: int, stream: int) -> Errors:
+    def batch_values(
+        self, choice: Mapping[str, Option], geometry: Geometry, samples: int, stream: int = _JUDGE
+    ) -> np.ndarray:
+        """The honest value (samples,) of every particle of a batch, NaN where it has none."""
+        fixed = self.judge_signature, self.scene, self.objective, self._about_a_batch()
+        batch, hosts, conditions = self._draw(choice, samples, stream), self.hosts(choice), self.conditions(choice)
+        return np.asarray(compiled.batch_values(*fixed, batch, geometry, hosts, conditions))
+
+    def _batch_to_follow(self, choice: Mapping[str, Option]) -> Batch:
+        """The particles that the gradients see, the same ones for every choice of the same hosts."""
+        names = self.space.slot_hosts(choice)
+        if names not in self._followed:
+            self._followed[names] = self._draw(choice, self._about_a_batch().samples, _SEARCH)
+        return self._followed[names]
+
+    def _draw(self, choice: Mapping[str, Option], samples: int, stream: int) -> Batch:
+        robust, layers, ions = self._about_a_batch(), len(self.space.layers), len(self.space.ions)
+        in_pairs = stream == _SEARCH
+        errors = robust.draw(layers, ions, samples, stream, in_pairs=in_pairs)
+        if not robust.parameters:
+            return Batch(errors, None)
+        sets = self._sets(self.space.slot_hosts(choice))
+        return Batch(errors, robust.worlds(sets, samples, stream, in_pairs=in_pairs))
+
+    def _about_a_batch(self) -> Robust:
         if self.robust is None:
             raise ValueError("this problem is not about a batch")
-        layers, ions = len(self.space.layers), len(self.space.ions)
-        return self.robust.draw(layers, ions, samples, stream, in_pairs=stream == _SEARCH)
+        return self.robust
 
     def batch_curves(
         self, choice: Mapping[str, Option], particle: Particle, scatter: Scatter
@@ -435,7 +356,9 @@ class Problem:
     def _verdict(
         self, signature: Signature, choice: Mapping[str, Option], geometry: Geometry
     ) -> tuple[Verdict, Solution]:
-        return _judge(signature, self.scene, self.objective, geometry, self.hosts(choice), self.conditions(choice))
+        return compiled.judge(
+            signature, self.scene, self.objective, geometry, self.hosts(choice), self.conditions(choice)
+        )
 
     def check(self) -> str:
         """Empty, or why this aim makes no sense, from the solved start design of the first choice that fits together.
@@ -451,16 +374,16 @@ class Problem:
 
     def _first_choice(self) -> dict[str, Option]:
         names, options = list(self.choices), list(self.choices.values())
-        trouble: InputError | None = None
+        troubles: list[InputError] = []
         for combination in itertools.islice(itertools.product(*options), _TRIED):
             choice = dict(zip(names, combination, strict=True))
             try:
                 self.space.bounds(choice)
             except InputError as error:
-                trouble = trouble or error
+                troubles.append(error)
             else:
                 return choice
-        raise trouble or InputError("the design space offers no choice")
+        raise nothing_fits(troubles)
 
     def describe(self, choice: Mapping[str, Option], particle: Particle) -> dict[str, Any]:
         """The design as data: particle, excitation, temperature."""

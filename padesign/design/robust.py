@@ -7,6 +7,7 @@ fits its own.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -16,6 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from padesign.kinetics.particle_network import Geometry
+from padesign.parameters import ParameterSet, drawn_values, normal_numbers
 from padesign.types import Scalar
 
 Aim = Literal["mean", "quantile", "yield"]
@@ -50,6 +52,10 @@ class Robust:
     `core`, `shell`, `dopant`: relative standard deviations of normal distributions, independent for every layer and
     ion, cut at 3. `aim`: the `mean` of the value; the `quantile`, which a share `level` of the particles does not
     reach; the `yield`, the share of the particles whose value is at least (or at most) `specification`.
+
+    `parameters`: every particle is made in a world of its own, whose physical parameters are drawn within the
+    uncertainty of their set. All particles of a real batch share one world that is not known, so the statistic is
+    about what is known before anything is made: over batches and over worlds.
     """
 
     core: float
@@ -61,15 +67,28 @@ class Robust:
     samples: int = 16
     judge_samples: int = 64
     seed: int = 1
+    parameters: bool = False
 
     @property
     def words(self) -> str:
         """What is claimed, for people."""
+        over = ", over batches and over the errors of the parameters" if self.parameters else " in a batch"
         return {
-            "mean": "mean over a batch",
-            "quantile": f"value that {self.level:.0%} of a batch do not reach",
-            "yield": f"share of a batch that meets {self.specification:g}",
+            "mean": f"mean over the particles{over}",
+            "quantile": f"value that {self.level:.0%} of the particles do not reach{over}",
+            "yield": f"share of the particles that meets {self.specification:g}{over}",
         }[self.aim]
+
+    @property
+    def meaning(self) -> str:
+        """What a number of this kind says, and what not, for people."""
+        if not self.parameters:
+            return f"The number of a design is the {self.words}."
+        return (
+            f"The number of a design is the {self.words}. Every particle that is counted has parameters of its own, "
+            "drawn within the errors that the set states. The particles of one real batch share theirs: a whole batch "
+            "may lie above or below this number."
+        )
 
     @property
     def counts_values(self) -> bool:
@@ -88,6 +107,14 @@ class Robust:
         if in_pairs:
             sizes, shares = (np.stack([x, -x], axis=1).reshape(-1, *x.shape[1:])[:samples] for x in (sizes, shares))
         return Errors(jnp.asarray(np.clip(sizes, -_CUT, _CUT)), jnp.asarray(np.clip(shares, -_CUT, _CUT)))
+
+    def worlds(
+        self, sets: Sequence[ParameterSet], samples: int, stream: int, *, in_pairs: bool = False
+    ) -> tuple[dict[str, Array], ...]:
+        """Parameter values (samples,) of every set, one world for each particle; the same ones from step to step."""
+        keys = dict.fromkeys(key for one in sets for key in one.entries)
+        normal = normal_numbers(keys, samples, (self.seed, stream), in_pairs=in_pairs)
+        return tuple({key: jnp.asarray(x) for key, x in drawn_values(one, normal).items()} for one in sets)
 
     def made(self, target: Geometry, errors: Errors) -> Geometry:
         """The particle that is made instead of the target; `errors` of one particle."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,22 +51,29 @@ def on_grid(
     matters = {int(i) for i in moving[np.argsort(-np.abs(slope[moving] * step[moving]))][:_MOST_VARIED]}
     strengths, directions = np.linalg.eigh(curvature[np.ix_(moving, moving)])
     bent = (directions * np.maximum(strengths, 0.0)) @ directions.T
-    options = []
+    both, options = [], []
     for i in moving:
         grid = step[i] * np.array([np.floor(values[i] / step[i]), np.ceil(values[i] / step[i])])
         inside = np.unique(grid[(grid >= low[i] * (1 - 1e-9)) & (grid <= high[i] * (1 + 1e-9))])
         inside = inside if inside.size else values[i : i + 1]
         nearest = inside[np.argmin(np.abs(inside - values[i]))]
+        both.append(inside)
         options.append(inside if int(i) in matters else np.array([nearest]))
-    found = []
-    for corner in itertools.product(*options):
-        moved = values.copy()
-        moved[moving] = np.clip(corner, low[moving], high[moving])
-        sizes, shares = moved[: thickness_nm.size], moved[thickness_nm.size :].reshape(fraction.shape)
-        if sizes.sum() > bounds.largest_radius_nm * (1 + 1e-9) or (shares.sum(axis=1) > 1 + 1e-9).any():
-            continue
-        away = moved[moving] - values[moving]
-        change = slope[moving] @ away + 0.5 * away @ bent @ away
-        found.append((float(change + _PER_STEP * np.sum((away / step[moving]) ** 2)), sizes, shares))
-    found.sort(key=lambda one: one[0])
+
+    def fitting(corners: Iterable[Sequence[float]]) -> list[tuple[float, np.ndarray, np.ndarray]]:
+        found = []
+        for corner in corners:
+            moved = values.copy()
+            moved[moving] = np.clip(corner, low[moving], high[moving])
+            sizes, shares = moved[: thickness_nm.size], moved[thickness_nm.size :].reshape(fraction.shape)
+            if not bounds.keeps_totals(sizes, shares):
+                continue
+            away = moved[moving] - values[moving]
+            change = slope[moving] @ away + 0.5 * away @ bent @ away
+            found.append((float(change + _PER_STEP * np.sum((away / step[moving]) ** 2)), sizes, shares))
+        return sorted(found, key=lambda one: one[0])
+
+    # Where the nearest of many break a total, shares that all go down and sizes of either kind may keep it.
+    downwards = (one if i < thickness_nm.size else one[:1] for i, one in zip(moving, both, strict=True))
+    found = fitting(itertools.product(*options)) or fitting(itertools.product(*downwards))
     return [(sizes, shares) for _, sizes, shares in found[:count]] or [(thickness_nm, fraction)]

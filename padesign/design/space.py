@@ -9,6 +9,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
+from padesign.design.limits import NO_LIMITS, Limits, beyond, cation_density_nm3, cation_weights
 from padesign.design.trial import Option
 from padesign.errors import InputError
 from padesign.kinetics.particle_network import Geometry, Signature
@@ -18,6 +19,7 @@ from padesign.spectroscopy.tables import INERT_IONS
 ABSENT = "absent"
 """Option of an optional layer or ion: left out."""
 PRESENT = "present"
+_TOLD = 3
 
 
 @dataclass(frozen=True)
@@ -57,19 +59,25 @@ class DopantSpace:
 
 @dataclass(frozen=True)
 class LayerSpace:
-    """One layer; `thickness_nm` is the radius of the core. Several `hosts` are a choice."""
+    """One layer; `thickness_nm` is the radius of the core. Several `hosts` are a choice.
+
+    `max_dopant_mol_percent`: all its dopants together, of its cation sites.
+    """
 
     name: str
     hosts: tuple[str, ...]
     thickness_nm: Value
     dopants: tuple[DopantSpace, ...] = ()
     optional: bool = False
+    max_dopant_mol_percent: float = 100.0
 
 
 class Bounds(NamedTuple):
     """The limits of every number of a design once all choices are made; equal limits are a fixed number.
 
-    `thickness` (layers,), `fraction` (layers, ions) of cation sites; a layer left out has thickness 0.
+    `thickness` (layers,), `fraction` (layers, ions) of cation sites; a layer left out has thickness 0. The dopants of a
+    layer add to its `largest_total` (layers,) at most, those of the particle to `largest_share` of its sites if that is
+    limited; `density_nm3` (layers,) of sites says what a layer holds of them.
     """
 
     thickness_low_nm: np.ndarray
@@ -79,6 +87,18 @@ class Bounds(NamedTuple):
     start_thickness_nm: np.ndarray
     start_fraction: np.ndarray
     largest_radius_nm: float
+    largest_total: np.ndarray
+    density_nm3: np.ndarray
+    largest_share: float | None
+
+    def keeps_totals(self, thickness_nm: np.ndarray, fraction: np.ndarray) -> bool:
+        """Whether sizes and shares within their own limits also keep those of their sums."""
+        totals = fraction.sum(axis=1)
+        if thickness_nm.sum() > self.largest_radius_nm * (1 + 1e-9) or (totals > self.largest_total + 1e-9).any():
+            return False
+        if self.largest_share is None:
+            return True
+        return bool(cation_weights(thickness_nm, self.density_nm3) @ totals <= self.largest_share + 1e-9)
 
 
 @dataclass(frozen=True)
@@ -94,6 +114,7 @@ class DesignSpace:
     max_level_cm1: float = 30000.0
     levels: tuple[tuple[str, tuple[str, ...]], ...] = ()
     without: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = ()
+    limits: Limits = NO_LIMITS
 
     @property
     def ions(self) -> tuple[str, ...]:
@@ -146,6 +167,8 @@ class DesignSpace:
                 if high > 0.0
             ]
             size = f"{bounds.thickness_low_nm[k]:.9g}:{bounds.thickness_high_nm[k]:.9g} nm"
+            if layer.max_dopant_mol_percent < 100.0:
+                limits.append(f"up to {layer.max_dopant_mol_percent:.9g} mol%")
             parts.append(" ".join([self.hosts(choice)[k], size, *limits]))
         return f"{self.wavelength_nm(choice):.9g} nm | {' | '.join(parts)}"
 
@@ -216,8 +239,19 @@ class DesignSpace:
                 f"the thinnest layers are {2 * least_nm:g} nm across, more than max_diameter_nm {2 * radius:g}",
                 cure="allow thinner layers or a larger particle",
             )
-        if (bounds.fraction_low.sum(axis=1) > 1.0 + 1e-9).any():
-            raise InputError("the least shares of a layer add to more than 100 mol%", cure="lower the minima")
+        least = bounds.fraction_low.sum(axis=1)
+        for layer, total, largest in zip(self.layers, least, bounds.largest_total, strict=True):
+            if total > largest + 1e-9:
+                what = f"the least shares of {layer.name} add to {100 * total:g} mol%, more than {100 * largest:g} mol%"
+                raise InputError(what, cure="lower the minima, or raise max_dopant_mol_percent of the layer")
+        if bounds.largest_share is not None and least.max() > bounds.largest_share + 1e-9:
+            what = f"the least shares of {self.layers[int(least.argmax())].name} add to {100 * least.max():g} mol%"
+            limit = f"more than the {100 * bounds.largest_share:g} mol% that the whole particle may hold"
+            raise InputError(f"{what}, {limit}", cure="lower the minima, or limit the layers one by one")
+        there = [choice.get(layer.name, PRESENT) == PRESENT for layer in self.layers]
+        hosts = [host for host, present in zip(self.hosts(choice), there, strict=True) if present]
+        if (refused := self.limits.refusal(hosts)) is not None:
+            raise InputError(refused[0], cure=refused[1])
         return bounds
 
     def _limits(self, choice: Mapping[str, Option]) -> Bounds:
@@ -236,7 +270,11 @@ class DesignSpace:
             fraction.append(shares)
         t, x = np.array(thickness, dtype=float), np.array(fraction, dtype=float)
         radius = np.inf if self.max_diameter_nm is None else 0.5 * self.max_diameter_nm
-        return Bounds(t[:, 0], t[:, 1], x[:, :, 0], x[:, :, 1], t[:, 2], x[:, :, 2], radius)
+        limits = t[:, 0], t[:, 1], x[:, :, 0], x[:, :, 1], t[:, 2], x[:, :, 2]
+        totals = 0.01 * np.array([layer.max_dopant_mol_percent for layer in self.layers])
+        density = np.array([cation_density_nm3(host) for host in self.hosts(choice)])
+        share = self.limits.dopant_mol_percent
+        return Bounds(*limits, radius, totals, density, None if share is None else 0.01 * share)
 
     def particle(
         self, choice: Mapping[str, Option], thickness_nm: Sequence[float] | np.ndarray, fraction: np.ndarray
@@ -252,6 +290,18 @@ class DesignSpace:
             layers.append(Layer(layer.name, self.hosts(choice)[k], float(thickness_nm[k]), dopants))
         return Particle(tuple(layers))
 
+    def excess(self, particle: Particle) -> dict[str, float]:
+        """By how much a finished particle breaks each limit of the space; 0 or less is kept."""
+        found = self.limits.excess(particle)
+        if self.max_diameter_nm is not None:
+            found["diameter_nm"] = beyond(particle.diameter_nm, self.max_diameter_nm)
+        largest = {layer.name: layer.max_dopant_mol_percent for layer in self.layers}
+        for layer in particle.layers:
+            if largest[layer.name] < 100.0:
+                total = sum(layer.dopants_mol_percent.values())
+                found[f"{layer.name}_dopant_mol_percent"] = beyond(total, largest[layer.name])
+        return found
+
     def geometry(self, particle: Particle) -> Geometry:
         """The numbers of a particle whose layers have the names of this space."""
         thickness, fraction = np.zeros(len(self.layers)), np.zeros((len(self.layers), len(self.ions)))
@@ -261,6 +311,18 @@ class DesignSpace:
             for ion, share in layer.dopants_mol_percent.items():
                 fraction[place[layer.name], self.ions.index(ion)] = 0.01 * share
         return Geometry(jnp.asarray(thickness), jnp.asarray(fraction), jnp.asarray(self.interface_mixing_nm))
+
+
+def nothing_fits(troubles: Sequence[InputError]) -> InputError:
+    """What to tell of a space of which no choice fits its limits: up to three different reasons."""
+    by_reason = {trouble.what: trouble.cure for trouble in troubles}
+    if len(by_reason) == 1:
+        ((what, cure),) = by_reason.items()
+        return InputError(what, cure=cure)
+    told, rest = list(by_reason)[:_TOLD], len(by_reason) - _TOLD
+    more = f"; and {rest} more reasons" if rest > 0 else ""
+    cures = "; or ".join(dict.fromkeys(by_reason[what] for what in told))
+    return InputError(f"no choice fits the limits: {'; '.join(told)}{more}", cure=cures)
 
 
 def _least(value: Value) -> float:

@@ -1,8 +1,9 @@
 """From unconstrained numbers to a particle that can exist, and back.
 
-Every number lies between its limits by a logistic bijection. What must not exceed a total (the radius, 100 mol% of a
-layer) is dealt in turn: each number may take what the total leaves after the ones before it and the least of the ones
-after it, so every design keeps every limit by construction.
+Every number lies between its limits by a logistic bijection. What must not exceed a total (the radius, the dopants of
+a layer) is dealt in turn: each number may take what the total leaves after the ones before it and the least of the ones
+after it, so every design keeps every limit by construction. Where the dopants of the whole particle are limited, its
+layers are dealt their totals in turn too, once the sizes are known.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from padesign.design.limits import cation_weights
 from padesign.design.space import Bounds
 from padesign.kinetics.particle_network import Geometry
 from padesign.types import ScalarLike
@@ -62,29 +64,56 @@ def _deal(z: Array, low: Array, high: Array, total: ScalarLike) -> Array:
     return jnp.stack(values, axis=-1)
 
 
+def _dealt_shares(z: Array, bounds: Bounds, thickness_nm: Array) -> Array:
+    """Shares (layers, ions) that keep the totals of their layers and of the particle."""
+    low, high, totals = (jnp.asarray(x) for x in (bounds.fraction_low, bounds.fraction_high, bounds.largest_total))
+    if bounds.largest_share is None:
+        return _deal(z, low, high, totals)
+    weights, used = cation_weights(thickness_nm, bounds.density_nm3), jnp.asarray(0.0)
+    rows: list[Array] = []
+    for k, least in enumerate(low.sum(axis=-1)):
+        reserved = weights[k + 1 :] @ low[k + 1 :].sum(axis=-1)
+        there = weights[k] > 0.0
+        room = jnp.where(there, bounds.largest_share - used - reserved, least) / jnp.where(there, weights[k], 1.0)
+        rows.append(_deal(z[k], low[k], high[k], jnp.minimum(totals[k], room)))
+        used = used + weights[k] * rows[k].sum()
+    return jnp.stack(rows)
+
+
 def forward(z: Unconstrained, bounds: Bounds, interface_mixing_nm: ScalarLike) -> Geometry:
     """Radii and compositions of the design at `z`."""
     low, high = jnp.asarray(bounds.thickness_low_nm), jnp.asarray(bounds.thickness_high_nm)
     thickness = _deal(z.thickness, low, high, bounds.largest_radius_nm)
-    share_low, share_high = jnp.asarray(bounds.fraction_low), jnp.asarray(bounds.fraction_high)
-    return Geometry(thickness, _deal(z.fraction, share_low, share_high, 1.0), jnp.asarray(interface_mixing_nm))
+    return Geometry(thickness, _dealt_shares(z.fraction, bounds, thickness), jnp.asarray(interface_mixing_nm))
+
+
+def _undo(values: np.ndarray, low: np.ndarray, high: np.ndarray, total: float) -> tuple[np.ndarray, float]:
+    """The numbers that `_deal` makes these values of, and the sum that it makes."""
+    z = np.zeros_like(values, dtype=float)
+    used = 0.0
+    for k, value in enumerate(values):
+        top = max(min(high[k], total - used - low[k + 1 :].sum()), low[k])
+        share = 0.5 if top <= low[k] else np.clip((value - low[k]) / (top - low[k]), _EDGE, 1.0 - _EDGE)
+        z[k] = np.log(share / (1.0 - share))
+        used += low[k] + (top - low[k]) * share
+    return z, used
 
 
 def inverse(thickness_nm: np.ndarray, fraction: np.ndarray, bounds: Bounds) -> Unconstrained:
     """The `z` of a design (host side); values at or beyond a limit are moved inside it."""
-
-    def undo(values: np.ndarray, low: np.ndarray, high: np.ndarray, total: float) -> np.ndarray:
-        z = np.zeros_like(values, dtype=float)
-        used = 0.0
-        for k, value in enumerate(values):
-            top = max(min(high[k], total - used - low[k + 1 :].sum()), low[k])
-            share = 0.5 if top <= low[k] else np.clip((value - low[k]) / (top - low[k]), _EDGE, 1.0 - _EDGE)
-            z[k] = np.log(share / (1.0 - share))
-            used += low[k] + (top - low[k]) * share
-        return z
-
-    t = undo(thickness_nm, bounds.thickness_low_nm, bounds.thickness_high_nm, bounds.largest_radius_nm)
-    rows = [undo(x, a, b, 1.0) for x, a, b in zip(fraction, bounds.fraction_low, bounds.fraction_high, strict=True)]
+    low, high = bounds.thickness_low_nm, bounds.thickness_high_nm
+    t, _ = _undo(thickness_nm, low, high, bounds.largest_radius_nm)
+    made = np.asarray(_deal(jnp.asarray(t), jnp.asarray(low), jnp.asarray(high), bounds.largest_radius_nm))
+    weights, used = cation_weights(made, bounds.density_nm3), 0.0
+    rows = []
+    for k, shares in enumerate(fraction):
+        total = bounds.largest_total[k]
+        if bounds.largest_share is not None and weights[k] > 0.0:
+            reserved = weights[k + 1 :] @ bounds.fraction_low[k + 1 :].sum(axis=1)
+            total = min(total, (bounds.largest_share - used - reserved) / weights[k])
+        z, sum_of_shares = _undo(shares, bounds.fraction_low[k], bounds.fraction_high[k], total)
+        used += weights[k] * sum_of_shares
+        rows.append(z)
     return Unconstrained(jnp.asarray(t), jnp.asarray(np.array(rows)))
 
 

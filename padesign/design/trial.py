@@ -93,6 +93,10 @@ class AbstractProblem(Protocol):
         """The canonical form of a choice: equal for choices whose designs are physically the same."""
         ...
 
+    def refusal(self, choice: Mapping[str, Option]) -> str:
+        """Empty, or why no design of this choice keeps every limit: it is not worth a trial."""
+        ...
+
     @property
     def objective_name(self) -> str: ...
 

@@ -10,7 +10,7 @@ from padesign.measured.read import Measurement
 from padesign.measured.time import TimeResult
 
 VERSION = 1
-_KINDS = {"t50": "rise_time", "t90": "rise_time", "decay": "lifetime", "S": "S", "gain": "gain"}
+_KINDS = {"t50": "rise_time", "t90": "rise_time", "decay": "decay_time", "S": "S", "gain": "gain"}
 _FRACTION = {"t50": 0.5, "t90": 0.9}
 _WIDTH = 2.0 * 1.959964
 """A 95 % interval in standard deviations."""

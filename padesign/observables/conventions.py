@@ -8,16 +8,19 @@ read on a slow upward sweep and carry exact first derivatives.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool
 
 from padesign.kinetics.light import Band
 from padesign.observables.nonlinearity import (
     Steepest,
     log_emission,
+    on_sweep,
     slope,
     solve_on_sweep,
     trace_slopes,
@@ -29,6 +32,13 @@ from padesign.solve.steady import attach_derivatives
 from padesign.types import Scalar, ScalarLike
 
 _STEPS = 24
+_NODES = 8
+"""Of Gauss's rule over the window of a line."""
+_GRID = 1024
+"""Powers at which the middle of a line is looked for."""
+_CLOSE, _EQUAL = 0.1, 1e-6
+"""How far (in ln I) the middle may lie from the best one of the grid, and from where it is found in the end."""
+_NEWTON = 4
 DOUBLING_DECADES = 0.3010299956639812
 """Width of the window from P to 2P."""
 
@@ -36,6 +46,14 @@ DOUBLING_DECADES = 0.3010299956639812
 class Crossing(NamedTuple):
     """The power (ln of W cm^-2) at which something happens; without meaning where it does not `exist`."""
 
+    log_irradiance: Scalar
+    exists: Bool[Array, ""]
+
+
+class Line(NamedTuple):
+    """A straight line through a stretch of the curve: what is largest of it, its middle (ln I), whether both exist."""
+
+    value: Scalar
     log_irradiance: Scalar
     exists: Bool[Array, ""]
 
@@ -53,6 +71,73 @@ def intersection_of_tangents(solution: Solution, band: Band, steepest: Steepest)
     y0, s0 = log_emission(weights, low), slope(network, weights, low, x0)
     y1, s1 = log_emission(weights, steepest.log_populations), steepest.value
     return ((y0 - s0 * x0) - (y1 - s1 * x1)) / (s1 - s0)
+
+
+def steepest_line(solution: Solution, band: Band, window_decades: float) -> Line:
+    """The steepest straight line through ln(emission) against ln I over a window, by least squares with even weights.
+
+    So are slopes read off measured points. The line's slope is 12/w^3 times the integral of x y(x) over the window of
+    width w about its middle, here by Gauss's rule.
+    """
+    width = window_decades * math.log(10.0)
+    t, share = np.polynomial.legendre.leggauss(_NODES)
+    return _largest(solution, band, 0.5 * width * t, 3.0 * share * t / width)
+
+
+def doubling_of_lines(solution: Solution, band: Band, window_decades: float) -> Line:
+    """Largest ln I_em(2P)/I_em(P) when either is the middle of a straight line over a window (its mean over it)."""
+    width = window_decades * math.log(10.0)
+    t, share = np.polynomial.legendre.leggauss(_NODES)
+    offsets = 0.5 * width * t
+    apart = 0.5 * math.log(2.0)
+    return _largest(
+        solution, band, np.concatenate([offsets - apart, offsets + apart]), 0.5 * np.concatenate([-share, share])
+    )
+
+
+def _largest(solution: Solution, band: Band, offsets: np.ndarray, parts: np.ndarray) -> Line:
+    """The largest sum of parts * y(c + offsets) over c, y = ln(emission) on the upward sweep inside the window.
+
+    The middle c is found on the interpolated curve and then by Newton's method on exact slopes, which also gives its
+    derivative; the value needs none of c where it is largest inside. Curves that jump have no such lines.
+    """
+    network, weights = solution.network, solution.light.weights(band)
+    frozen, fixed, trace = jax.lax.stop_gradient((network, weights, solution.trace))
+    bright = jnp.exp(trace.log_populations) @ fixed
+    rates = (_slopes(solution, band) * trace.tangent_log_irradiance)[:, None]
+    low, high = jax.lax.stop_gradient((solution.log_irradiance_min, solution.log_irradiance_max))
+    grid = jnp.linspace(low, high, _GRID)
+    emission = jnp.log(bright + 1e-300)[:, None]
+    y = jax.lax.map(lambda lam: on_sweep(trace, emission, rates, lam)[0], grid)
+    middles = jnp.linspace(low - offsets[0], high - offsets[-1], _GRID)
+    sums = jnp.interp(middles[:, None] + offsets, grid, y) @ parts
+    at = middles[jnp.argmax(sums)]
+
+    def look(lam: Scalar) -> tuple[Array, Scalar, Scalar]:
+        """State, slope and its change at one power."""
+        point = solve_on_sweep(frozen, trace, lam)
+        along = (point.along_populations, jnp.ones_like(lam))
+        steep, bend = jax.jvp(lambda u, x: slope(frozen, fixed, u, x), (point.log_populations, lam), along)
+        return point.log_populations, steep, bend
+
+    def nearer(_: Array, at: Scalar) -> Scalar:
+        _, slopes, bends = jax.lax.map(look, at + offsets)
+        first, second = slopes @ parts, bends @ parts
+        usable = (second < 0.0) & (jnp.abs(first) < _CLOSE * jnp.abs(second))
+        return at - jnp.where(usable, first / jnp.where(usable, second, 1.0), 0.0)
+
+    at = jax.lax.fori_loop(0, _NEWTON, nearer, at)
+    found, _, bends = jax.lax.map(look, at + offsets)
+
+    def with_derivatives(u: Array, lam: Scalar) -> tuple[Scalar, Scalar]:
+        attached = attach_derivatives(network, u, lam)
+        return log_emission(weights, attached), slope(network, weights, attached, lam)
+
+    values, slopes = jax.vmap(with_derivatives)(found, at + offsets)
+    first, second = slopes @ parts, bends @ parts
+    inside = (second < 0.0) & (jnp.abs(first) < _EQUAL * jnp.abs(second))
+    moved = (first - jax.lax.stop_gradient(first)) / jnp.where(inside, second, 1.0)
+    return Line(values @ parts, at - jnp.where(inside, moved, 0.0), inside & ~trace.has_fold)
 
 
 def first_slope_above(solution: Solution, band: Band, level: ScalarLike) -> Crossing:

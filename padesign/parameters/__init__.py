@@ -1,5 +1,7 @@
 """Cited parameter sets (value, uncertainty, source) and host crystals."""
 
+from padesign.parameters.draws import drawn_values as drawn_values
+from padesign.parameters.draws import normal_numbers as normal_numbers
 from padesign.parameters.hosts import Host as Host
 from padesign.parameters.hosts import load_host as load_host
 from padesign.parameters.hosts import mismatch_percent as mismatch_percent

@@ -4,7 +4,8 @@ A file gives `entries` (name -> value, sigma, unit, source, assumption) and, for
 blocks of one ion and one source. `source` may be a key of `references`. A set may be `based_on` another one, or on a
 list of others: what it does not give itself is taken over, marked as assumption with the stated reason, and its sigma
 multiplied by `widen`. `only`, a list of patterns such as `Er.omega?_cm2`, takes over only the entries they match; a
-later set of the list overrides an earlier one. `published: true` says that the values were published for the new host
+later set of the list overrides an earlier one. `correlations` of a set that has them are taken over between the entries
+that are. `published: true` says that the values were published for the new host
 already, so they stay what they are.
 """
 
@@ -22,13 +23,14 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from padesign.errors import InputError
+from padesign.parameters.correlations import Correlations, read_correlations
 from padesign.parameters.keys import energy_key, split_level, surface_key
 from padesign.parameters.sets import Entry, ParameterSet
 from padesign.parameters.valid_range import ValidRange
 
 PARAMETER_SETS = Path(__file__).parents[1] / "data" / "parameter_sets"
 _FIELDS = {"name", "host", "description", "calibrated", "validity", "default_for_host", "references", "entries"}
-_OPTIONAL = {"level_energies", "surface_lands_in", "based_on", "valid_for"}
+_OPTIONAL = {"level_energies", "surface_lands_in", "based_on", "valid_for", "correlations"}
 _BASE_FIELDS = {"set", "reason", "widen"}
 _BASE_OPTIONAL = {"only", "published"}
 
@@ -93,10 +95,13 @@ def _read_document(path: Path) -> dict[str, Any]:
 def _read_set(document: Mapping[str, Any], file: str) -> ParameterSet:
     entries: dict[str, Entry] = {}
     lands_in: dict[str, str] = {}
+    joint: Correlations | None = None
     references = {str(key): str(text) for key, text in document["references"].items()}
     try:
         for i, base in enumerate(_bases(document)):
-            taken, ends = _taken_over(base, ("based_on", i))
+            taken, ends, correlations = _taken_over(base, ("based_on", i))
+            joint = joint and joint.among(set(joint.keys) - taken.keys())
+            joint = correlations.beside(joint) if correlations else joint
             entries.update(taken)
             lands_in.update(ends)
         for key, row in document["entries"].items():
@@ -110,6 +115,8 @@ def _read_set(document: Mapping[str, Any], file: str) -> ParameterSet:
                     row | {"assumption": block["assumption"]}, references, ("level_energies", i, str(level))
                 )
         lands_in.update({str(level): str(target) for level, target in document.get("surface_lands_in", {}).items()})
+        own = read_correlations(document.get("correlations"))
+        joint = joint and joint.among(set(joint.keys) - {str(key) for key in document["entries"]})
         return ParameterSet(
             name=str(document["name"]),
             host=str(document["host"]),
@@ -119,6 +126,7 @@ def _read_set(document: Mapping[str, Any], file: str) -> ParameterSet:
             entries=entries,
             surface_lands_in=lands_in,
             valid_for=_valid_for(document.get("valid_for")),
+            correlations=own.beside(joint) if own else joint,
         )
     except InputError as error:
         raise InputError(error.what, cure=error.cure, path=error.path, file=error.file or file) from error
@@ -141,8 +149,8 @@ def _bases(document: Mapping[str, Any]) -> list[Any]:
     return bases if isinstance(bases, list) else [bases]
 
 
-def _taken_over(base: Any, path: tuple[str | int, ...]) -> tuple[dict[str, Entry], dict[str, str]]:
-    """Entries of another set as this one takes them over, and where its surface losses end."""
+def _taken_over(base: Any, path: tuple[str | int, ...]) -> tuple[dict[str, Entry], dict[str, str], Correlations | None]:
+    """Entries of another set as this one takes them over, where its surface losses end, and correlations."""
     if not isinstance(base, dict) or not _BASE_FIELDS <= base.keys() <= _BASE_FIELDS | _BASE_OPTIONAL:
         raise InputError("`based_on` must have reason, set, widen and may have only, published", path=path)
     old, published = load_parameter_set(str(base["set"])), bool(base.get("published", False))
@@ -156,7 +164,7 @@ def _taken_over(base: Any, path: tuple[str | int, ...]) -> tuple[dict[str, Entry
         sigma = entry.sigma * float(base["widen"])
         taken[key] = Entry(entry.value, sigma, entry.unit, source, entry.assumption if published else True)
     ends = {name: end for name, end in old.surface_lands_in.items() if surface_key(*split_level(name)) in taken}
-    return taken, ends
+    return taken, ends, old.correlations and old.correlations.among(taken.keys())
 
 
 def _entry(row: Any, references: Mapping[str, str], path: tuple[str | int, ...]) -> Entry:

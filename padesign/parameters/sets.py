@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import final
 
 from padesign.errors import InputError
+from padesign.parameters.correlations import Correlations
 from padesign.parameters.keys import (
     ENERGY_SUFFIX,
     GLOBAL_KEYS,
@@ -39,6 +41,16 @@ class Entry:
     source: str
     assumption: bool
 
+    @property
+    def sigma_ln(self) -> float:
+        """Spread of the logarithm: that of a lognormal with mean `value` and standard deviation `sigma`."""
+        return math.sqrt(math.log1p((self.sigma / self.value) ** 2))
+
+
+def has_logarithm(key: str, entry: Entry) -> bool:
+    """Whether an entry is a positive quantity that errs by a factor."""
+    return entry.value > 0.0 and not key.endswith(ENERGY_SUFFIX)
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -47,7 +59,7 @@ class ParameterSet:
 
     `levels` maps an ion to its level ids, ascending in energy; `surface_lands_in` maps `Tm:3H4` to the id of the
     level of the same ion in which a surface loss ends. `validity` says where the set was compared with measurement,
-    `valid_for` the same as numbers, where it was fitted.
+    `valid_for` the same as numbers, where it was fitted; `correlations` of the errors of what was fitted together.
     Building one checks names, units and completeness and raises `InputError`.
     """
 
@@ -59,6 +71,7 @@ class ParameterSet:
     entries: Mapping[str, Entry]
     surface_lands_in: Mapping[str, str]
     valid_for: ValidRange | None = None
+    correlations: Correlations | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "entries", MappingProxyType(dict(self.entries)))
@@ -70,6 +83,14 @@ class ParameterSet:
         if missing := [key for key in needed if key not in self.entries]:
             raise InputError(f"parameter set `{self.name}` lacks {', '.join(missing)}")
         self._check_surface()
+        self._check_correlations()
+
+    def _check_correlations(self) -> None:
+        for key in () if self.correlations is None else self.correlations.keys:
+            entry = self.entries.get(key)
+            if entry is None or not has_logarithm(key, entry):
+                what = f"name `{key}`, which is no entry that errs by a factor"
+                raise InputError(what, cure="Leave it out.", path=("correlations", "keys"))
 
     def _check_surface(self) -> None:
         losses = {
@@ -117,12 +138,15 @@ class ParameterSet:
             "validity": self.validity,
             "entries": {key: asdict(entry) for key, entry in self.entries.items()},
             "surface_lands_in": dict(self.surface_lands_in),
-        } | ({} if self.valid_for is None else {"valid_for": asdict(self.valid_for)})
+        }
+        content |= {} if self.valid_for is None else {"valid_for": asdict(self.valid_for)}
+        content |= {} if self.correlations is None else {"correlations": asdict(self.correlations)}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def __reduce__(self) -> tuple[object, ...]:
         text = (self.name, self.host, self.description, self.calibrated, self.validity)
-        return ParameterSet, (*text, dict(self.entries), dict(self.surface_lands_in), self.valid_for)
+        rest = self.valid_for, self.correlations
+        return ParameterSet, (*text, dict(self.entries), dict(self.surface_lands_in), *rest)
 
     def surface_levels(self, ion: str) -> dict[str, tuple[float, str]]:
         """Level id -> (loss constant in nm^4 s^-1, level it ends in) for one ion."""

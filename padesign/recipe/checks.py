@@ -79,7 +79,7 @@ def final_checks(performance: Performance, *, has_shell: bool) -> tuple[Check, .
     """The optical checks at the excitation wavelengths of the prediction."""
     waves = " and ".join(f"{w:g} nm" for w in performance.excitation_wavelengths_nm) or "the stated wavelength"
     known = [q for q in performance.numbers if q.value is not None]
-    predicted = "; ".join(f"{q.label} {plain(q.value)} {q.unit}".strip() for q in known)
+    predicted = "; ".join(f"{q.label} {plain(q.value)} {q.unit if q.unit != '1' else ''}".strip() for q in known)
     checks = [
         Check(
             method="Power dependence",

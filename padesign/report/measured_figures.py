@@ -90,7 +90,7 @@ def measured_time_figure(
             at = result.numbers[key].value
             if at is not None:
                 axes.axvline(1e3 * (result.on_s[0] + at), color=GREY, linestyle=":", linewidth=1.0)
-        axes.set(xlabel="time (ms)", ylabel="counts and local straight lines")
+        axes.set(xlabel="time (ms)", ylabel="counts and their fit")
         axes.set_title(shown(title, 64), loc="left")
         axes.grid(True)
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 Trace = tuple[float, np.ndarray, np.ndarray]
 _MOST_TRACES = 7
+_LIGHT_nm = {BLUE: (380.0, 495.0), GREEN: (495.0, 570.0), ORANGE: (590.0, 780.0)}
 _SEEN = 1e-3
 """Share of the last value from which on a rise is drawn."""
 
@@ -79,15 +80,19 @@ def trace_figure(traces: Sequence[Trace], band: str, path: Path, *, fading: bool
     )
 
 
-def pulse_figure(rows: Sequence[Row], hues: Sequence[str], path: Path) -> FigureFiles:
-    """Photons of every band per pulse against the width of the pulse, over a strip of the colours that they make."""
+def pulse_figure(rows: Sequence[Row], hues: Sequence[str], wavelengths_nm: Sequence[float], path: Path) -> FigureFiles:
+    """Photons of every band per pulse against the width of the pulse, over a strip of the colours that they make.
+
+    Bands whose wavelength is known and visible are drawn in the colour nearest to their light.
+    """
     width = [row["width_ms"] for row in rows]
     bands = [key for key in rows[0] if key.startswith("photons_per_pulse")]
 
     def draw(figure: Figure) -> None:
         above, below = figure.subplots(2, 1, height_ratios=(4, 1), sharex=True)
-        for key, colour in zip(bands, palette(len(bands)), strict=True):
+        for key, at_nm, colour in zip(bands, wavelengths_nm, _like_their_light(wavelengths_nm), strict=True):
             label = shown(key.removeprefix("photons_per_pulse").strip() or "band")
+            label += f", {at_nm:.0f} nm" if math.isfinite(at_nm) else ""
             above.plot(width, [row[key] for row in rows], color=colour, marker="o", ms=3, label=label)
         above.set(xscale="log", yscale="log", ylabel="photons per pulse")
         above.legend()
@@ -104,6 +109,18 @@ def pulse_figure(rows: Sequence[Row], hues: Sequence[str], path: Path) -> Figure
         logarithmic(below.xaxis)
 
     return write_figure(path, draw, (COLUMN_inch, 3.4), Columns(list(rows[0]), [list(row.values()) for row in rows]))
+
+
+def _like_their_light(wavelengths_nm: Sequence[float]) -> list[str]:
+    """Colours of the palette, each once: blue, green and red bands have theirs, the others what is left."""
+    left = list(palette(len(wavelengths_nm) + len(_LIGHT_nm)))
+    found: dict[int, str] = {}
+    for k, at_nm in enumerate(wavelengths_nm):
+        like = next((colour for colour, (low, high) in _LIGHT_nm.items() if low <= at_nm < high), None)
+        if like in left:
+            left.remove(like)
+            found[k] = like
+    return [found.get(k) or left.pop(0) for k in range(len(wavelengths_nm))]
 
 
 def loop_figure(loops: Sequence[Trace], band: str, folds: Mapping[str, float] | None, path: Path) -> FigureFiles:

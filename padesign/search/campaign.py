@@ -352,7 +352,7 @@ class Campaign:
         best = next(iter(rank(journal.records.values(), self._problem.maximise)), None)
         best = best if best is not None and has_result(best.candidate) else None
         while True:
-            proposal = journal.ask(self._settings.sampler)
+            proposal = journal.ask(self._settings.sampler, self._problem.refusal)
             earlier = self._earlier(journal, proposal)
             if proposal.settled or proposal.refused >= _REFUSALS or self._settings.sampler == "brute":
                 break

@@ -23,13 +23,17 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from padesign.design.trial import Candidate, Option
 from padesign.errors import InputError
 from padesign.search.runfolder import RunFolder, TrialRecord, plain
-from padesign.search.sampler import build_sampler, derive_seed
+from padesign.search.sampler import GivenSampler, Refusal, build_sampler, derive_seed, drawn_choice
 
 _log = logging.getLogger("padesign")
 _NUMBER, _CHOICE, _OUTCOME = "padesign.number", "padesign.choice", "padesign.outcome"
 _IDENTITY, _ID = "padesign.identity", "padesign.campaign_id"
 _OUTCOME_CONSTRAINT = "padesign.outcome"
-_KNOWN, _REFUSED = "padesign.known_design", "padesign.refused_for"
+_KNOWN, _REFUSED, _IMPOSSIBLE = "padesign.known_design", "padesign.refused_for", "padesign.impossible_for"
+_LIMITS = "padesign.limits"
+"""Constraint that an impossible choice breaks, as Optuna is told."""
+_MOST_IMPOSSIBLE = 10
+"""Impossible proposals for a number, before a possible choice is drawn at random."""
 _BROKEN = 1e6
 """What Optuna is told of a constraint whose violation has no finite number, and of a trial that has no result."""
 
@@ -40,7 +44,7 @@ class Proposal:
     """One trial to be done; `answered` holds its record when the answer is on disk already.
 
     `settled`: it has had its number for longer, or stands for a known design, so it is done without question.
-    `refused` proposals for this number came before.
+    `refused` proposals for this number came before, not counting impossible ones.
     """
 
     number: int
@@ -109,11 +113,30 @@ class Journal:
     def campaign_id(self) -> str:
         return self._study.user_attrs[_ID]
 
-    def ask(self, sampler: str) -> Proposal:
-        """The next trial: one that was left behind, or a new one. Say `accept` or `refuse` of it."""
+    def ask(self, sampler: str, refusal: Refusal) -> Proposal:
+        """The next trial: one that was left behind, or a new one. Say `accept` or `refuse` of it.
+
+        Proposals that `refusal` says something of are told to Optuna as broken constraints and never returned.
+        """
         number = self._highest + 1
-        refused = sum(trial.user_attrs.get(_REFUSED) == number for trial in self._study.get_trials(deepcopy=False))
-        self._study.sampler = build_sampler(sampler, self._seed, number, self._choices, self._parents, refused)
+        while True:
+            proposal = self._ask(sampler, number, refusal)
+            if proposal.settled or not refusal(proposal.choice):
+                return proposal
+            proposal.trial.set_user_attr(_IMPOSSIBLE, number)
+            proposal.trial.set_constraint(_LIMITS, _BROKEN)
+            self._study.tell(proposal.trial, state=TrialState.PRUNED)
+
+    def _ask(self, sampler: str, number: int, refusal: Refusal) -> Proposal:
+        earlier = [trial.user_attrs for trial in self._study.get_trials(deepcopy=False)]
+        refused = sum(attrs.get(_REFUSED) == number for attrs in earlier)
+        impossible = sum(attrs.get(_IMPOSSIBLE) == number for attrs in earlier)
+        context, attempt = (self._choices, self._parents), refused + impossible
+        if impossible < _MOST_IMPOSSIBLE:
+            self._study.sampler = build_sampler(sampler, self._seed, number, *context, attempt, refusal)
+        else:
+            own = derive_seed(self._seed, number, f"possible {attempt}")
+            self._study.sampler = GivenSampler(drawn_choice(*context, refusal, own))
         trial = self._study.ask()
         for name, options in self._choices.items():
             parent, option = self._parents.get(name, ("", ""))

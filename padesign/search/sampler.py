@@ -8,7 +8,7 @@ import itertools
 import math
 import random
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -21,6 +21,8 @@ from optuna.trial import FrozenTrial
 from padesign.design.trial import Option
 from padesign.errors import InputError
 
+Refusal = Callable[[Mapping[str, Option]], str]
+"""Why a choice is impossible; empty where it is not (`AbstractProblem.refusal`)."""
 SAMPLERS = ("tpe", "nsga2", "gp", "random", "brute")
 _LONGEST_LIST = 100_000
 _STARTUP_TRIALS = 10
@@ -40,12 +42,13 @@ def build_sampler(
     choices: Mapping[str, Sequence[Option]],
     parents: Mapping[str, tuple[str, Option]] | None = None,
     attempt: int = 0,
+    refusal: Refusal = lambda choice: "",
 ) -> BaseSampler:
     """The sampler that proposes trial `number`, for the `attempt`th time when earlier proposals were known already.
 
     `tpe` learns from the finished trials which options go well together, `nsga2` breeds them (for hundreds of trials),
     `gp` fits a Gaussian process (needs the package torch), `random` draws at random, `brute` goes through every
-    combination in a shuffled order, again and again with new start seeds.
+    combination that is not refused in a shuffled order, again and again with new start seeds.
     A fresh sampler per trial, seeded by the trial's number, makes the proposals of a resumed campaign those of an
     uninterrupted one; a sampler made again with the campaign's seed would repeat its first proposals.
     Raises `InputError` for an unknown kind and for a list that is too long to be exhausted.
@@ -64,7 +67,7 @@ def build_sampler(
     if kind == "random":
         return RandomSampler(seed=own)
     if kind == "brute":
-        return BruteSampler(choices, parents or {}, seed, number)
+        return GivenSampler(_next_of_all(choices, parents or {}, refusal, seed, number))
     raise InputError(
         f"`sampler` is {kind!r}, which is not known", cure=f"Use one of: {', '.join(SAMPLERS)}.", path=("sampler",)
     )
@@ -81,25 +84,11 @@ def _gaussian_process(seed: int) -> BaseSampler:
     return GPSampler(seed=seed, deterministic_objective=True)
 
 
-class BruteSampler(BaseSampler):
-    """Trial `number` gets the combination at place `number` of a shuffled list of all that are different."""
+class GivenSampler(BaseSampler):
+    """Proposes one choice."""
 
-    def __init__(
-        self,
-        choices: Mapping[str, Sequence[Option]],
-        parents: Mapping[str, tuple[str, Option]],
-        seed: int,
-        number: int,
-    ) -> None:
-        total = math.prod(len(options) for options in choices.values())
-        if total > _LONGEST_LIST:
-            raise InputError(
-                f"the discrete choices have {total} combinations, too many to try each",
-                cure="Use `sampler: tpe`, or offer fewer options.",
-                path=("sampler",),
-            )
-        order = _shuffled(tuple((n, tuple(o)) for n, o in choices.items()), tuple(parents.items()), seed)
-        self._choice = dict(zip(choices, order[number % len(order)], strict=True))
+    def __init__(self, choice: Mapping[str, Option]) -> None:
+        self._choice = dict(choice)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         return {}
@@ -115,9 +104,54 @@ class BruteSampler(BaseSampler):
         return self._choice[param_name]
 
 
+def drawn_choice(
+    choices: Mapping[str, Sequence[Option]], parents: Mapping[str, tuple[str, Option]], refusal: Refusal, seed: int
+) -> dict[str, Option]:
+    """A choice that is not refused, drawn at random; raises `InputError` when none is found."""
+    dice = random.Random(seed)
+    for _ in range(_LONGEST_LIST):
+        choice = {name: dice.choice(options) for name, options in choices.items()}
+        if not refusal(awake(choice, parents)):
+            return choice
+    raise InputError(
+        f"{_LONGEST_LIST} choices drawn at random all break a limit, such as: {refusal(awake(choice, parents))}",
+        cure="Widen the limits of the particle, or offer options that keep them.",
+    )
+
+
+def awake(choice: Mapping[str, Option], parents: Mapping[str, tuple[str, Option]]) -> dict[str, Option]:
+    """The part of a choice that means something."""
+    asleep = {name for name, (parent, option) in parents.items() if choice.get(parent) != option}
+    return {name: option for name, option in choice.items() if name not in asleep}
+
+
+def _next_of_all(
+    choices: Mapping[str, Sequence[Option]],
+    parents: Mapping[str, tuple[str, Option]],
+    refusal: Refusal,
+    seed: int,
+    number: int,
+) -> dict[str, Option]:
+    """The combination at place `number` of a shuffled list of all that are different and not refused."""
+    total = math.prod(len(options) for options in choices.values())
+    if total > _LONGEST_LIST:
+        raise InputError(
+            f"the discrete choices have {total} combinations, too many to try each",
+            cure="Use `sampler: tpe`, or offer fewer options.",
+            path=("sampler",),
+        )
+    order = _shuffled(tuple((n, tuple(o)) for n, o in choices.items()), tuple(parents.items()), refusal, seed)
+    if not order:
+        raise InputError("every combination breaks a limit", cure="Widen the limits of the particle.")
+    return dict(zip(choices, order[number % len(order)], strict=True))
+
+
 @lru_cache(maxsize=4)
 def _shuffled(
-    choices: tuple[tuple[str, tuple[Option, ...]], ...], parents: tuple[tuple[str, tuple[str, Option]], ...], seed: int
+    choices: tuple[tuple[str, tuple[Option, ...]], ...],
+    parents: tuple[tuple[str, tuple[str, Option]], ...],
+    refusal: Refusal,
+    seed: int,
 ) -> tuple[tuple[Option, ...], ...]:
     """Every combination, with the first option for what means nothing in it."""
     names, owners = [name for name, _ in choices], dict(parents)
@@ -125,7 +159,7 @@ def _shuffled(
     def different(combination: tuple[Option, ...]) -> bool:
         chosen = dict(zip(names, combination, strict=True))
         asleep = [name for name, (parent, option) in owners.items() if chosen[parent] != option]
-        return all(chosen[name] == dict(choices)[name][0] for name in asleep)
+        return all(chosen[name] == dict(choices)[name][0] for name in asleep) and not refusal(awake(chosen, owners))
 
     order = [one for one in itertools.product(*(options for _, options in choices)) if different(one)]
     random.Random(derive_seed(seed, len(order), "order")).shuffle(order)

@@ -16,7 +16,8 @@ import pytest
 
 from objectives.rise_time import RiseTime
 from padesign.config import load_run_text
-from padesign.config.build import OBJECTIVE_GROUP, build_objective
+from padesign.config.build import build_objective
+from padesign.config.installed import OBJECTIVE_GROUP
 from padesign.design.objective import AbstractObjective, Verdict
 from padesign.kinetics.light import EmittingNetwork
 from padesign.observables.solution import Solution, solve

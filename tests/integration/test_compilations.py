@@ -9,7 +9,7 @@ from pathlib import Path
 
 from padesign.config import load_run_file
 from padesign.config.build import build_problem, build_reference
-from padesign.design import problem as programs
+from padesign.design import compiled as programs
 from padesign.design.fixed import fixed_geometry
 from padesign.design.problem import InnerSettings, Problem
 from padesign.design.trial import Task
@@ -19,7 +19,7 @@ AT_MOST = 4
 
 
 def compiled() -> int:
-    every = programs._loss_and_gradient, programs._guess, programs._judge, programs.solved
+    every = programs.loss_and_gradient, programs.guess, programs.judge, programs.solved
     return sum(function.count for function in every)
 
 

@@ -44,6 +44,9 @@ class Problem:
     def topology(self, choice):
         return str(choice)
 
+    def refusal(self, choice):
+        return ""
+
     def refine(self, task, on_step):
         choice, seed = task.choice, task.seed
         note(session=session, begin=seed)
@@ -87,6 +90,9 @@ class Finished:
 
     def topology(self, choice):
         return str(choice)
+
+    def refusal(self, choice):
+        return ""
 
     def refine(self, task, on_step):
         pytest.fail("a finished trial is done again")

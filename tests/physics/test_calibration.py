@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from ruamel.yaml import YAML
+from typer.testing import CliRunner
 
 from padesign.calibration.avalanche import AvalancheForward
 from padesign.calibration.fit import fit, spread_ln
@@ -13,13 +16,17 @@ from padesign.calibration.forward import Outcome
 from padesign.calibration.problem import Calibration, load_calibration
 from padesign.calibration.schema import Avalanche, FurtherShell
 from padesign.calibration.write import set_document, write_set
+from padesign.cli import app
 from padesign.cli.definitions import range_notes
-from padesign.config import RunFileError
+from padesign.config import RunFileError, load_run_file
+from padesign.config.build import build_design
+from padesign.design.evaluate import solve_design
 from padesign.errors import InputError
 from padesign.kinetics.particle_network import Geometry
 from padesign.parameters import load_parameter_set
 from padesign.parameters.valid_range import ValidRange
 from padesign.particle.layers import Layer, Particle
+from tests.systems.run_files import SMALL_TM
 
 OBSERVATIONS = Path(__file__).parents[2] / "experiments" / "published" / "tm_lifetimes.yaml"
 FILE = """\
@@ -86,6 +93,10 @@ def test_a_written_set_is_the_base_with_the_fitted_values(problem: Calibration, 
     assert made.valid_for is not None
     assert made.valid_for.outside({"Tm": [3.0]}, 295.0, [1064.0]) == []
     assert made.digest != base.digest
+    assert made.correlations is not None and made.correlations.keys == problem.fitted.keys
+    spread = np.array([made.entries[key].sigma_ln for key in made.correlations.keys])
+    again = made.correlations.matrix * np.outer(spread, spread)
+    assert again == pytest.approx(found.covariance, abs=5e-3 * np.diag(found.covariance).max())
 
 
 def test_a_shell_that_may_be_there_makes_a_mixture_of_both_cases(
@@ -108,6 +119,64 @@ def test_a_shell_that_may_be_there_makes_a_mixture_of_both_cases(
     np.testing.assert_allclose(out.by_parameter, 0.3)
     variance = shares @ (means**2 + spreads**2) - (shares @ means) ** 2
     np.testing.assert_allclose(spread_ln(out, one), np.sqrt(variance))
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Calibration:
+    """A curve and a rise of the model with 1 % noise, as files of a laboratory, analysed and read for a calibration."""
+    folder = tmp_path_factory.mktemp("measured")
+    design = folder / "small.yaml"
+    design.write_text(SMALL_TM)
+    run = load_run_file(design).run
+    solution = solve_design(build_design(run))
+    assert run.emission is not None
+    band, rng = solution.band(str(run.emission[0])), np.random.default_rng(0)
+    powers = np.geomspace(3.0, 60.0, 130)
+    light = 1e5 * np.exp(np.asarray(solution.states(jnp.log(1e3 * powers)))) @ np.asarray(solution.light.weights(band))
+    table = "\n".join(f"{p:.6g},{n:.6g}" for p, n in zip(powers, rng.normal(light, 0.01 * light), strict=True))
+    (folder / "curve.csv").write_text(f"Wavelength [nm]: 1064\npower density [kW/cm^2],counts\n{table}\n")
+    arguments = [str(folder / "curve.csv"), "--design", str(design), "--observations", str(folder / "seen.yaml")]
+    done = CliRunner().invoke(app, ["analyse", *arguments])
+    assert done.exit_code == 0, done.stderr
+    rise = {"kind": "rise_time", "value": 0.01, "unit": "s", "sigma_ln": 0.03, "definition": "to 90 %"}
+    conditions = {"irradiance_kW_per_cm2": 20.0, "fraction": 0.9}
+    document = YAML(typ="safe").load(folder / "seen.yaml")
+    document["observations"].append(rise | {"conditions": conditions, "design": "small.yaml", "source": "rise.csv"})
+    YAML(typ="safe").dump(document, folder / "seen.yaml")
+    path = folder / "calibration.yaml"
+    path.write_text(FILE.format(observations="seen.yaml"))
+    return load_calibration(path)
+
+
+def test_what_was_measured_is_what_the_model_computes_under_the_same_definition(measured: Calibration) -> None:
+    (one,) = measured.forwards
+    assert measured.left_out == ("threshold_tangents_lunasi",)
+    assert {"S over 0.1 decade", "gain", "threshold_steepest", "threshold_slope_above_5", "t90"} <= set(one.labels)
+    at = {label: k for k, label in enumerate(one.labels)}
+    out = one.predict(np.zeros(3))
+    apart = np.abs(out.ln - one.ln_observed)
+    assert out.flags == ()
+    for label, bar in (
+        ("S over 0.1 decade", 0.03),
+        ("gain", 0.03),
+        ("threshold_steepest", 0.01),
+        ("threshold_slope_above_5", 0.05),
+    ):
+        assert apart[at[label]] < bar, label
+    assert one.sigma_ln[at["gain"]] < 0.2 < one.sigma_ln[at["threshold_steepest"]]  # the axis counts for powers only
+
+
+def test_numbers_of_a_laboratory_are_fitted_by_their_exact_derivatives(measured: Calibration) -> None:
+    (one,) = measured.forwards
+    theta, step = np.array([0.1, -0.1, 0.02]), 1e-4
+    exact = one.predict(theta).by_parameter
+    for k, direction in enumerate(np.eye(3)):
+        up, down = one.predict(theta + step * direction), one.predict(theta - step * direction)
+        np.testing.assert_allclose(exact[:, k], (up.ln - down.ln) / (2 * step), rtol=1e-3, atol=1e-5)
+    kept, one.ln_observed = one.ln_observed, one.predict(theta).ln
+    found = fit([one], measured.fitted.prior_sigma_ln())
+    one.ln_observed = kept
+    assert found.converged and found.chi_square < 0.05
 
 
 def test_what_lies_outside_the_range_of_a_set_is_told_by_kind() -> None:

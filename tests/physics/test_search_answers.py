@@ -81,9 +81,11 @@ def test_sensitivities_are_the_differences_of_the_honest_numbers() -> None:
         assert told == pytest.approx(found, rel=2e-3, abs=2e-4)
 
 
-def test_the_quantile_claimed_of_a_batch_is_that_of_two_thousand_fresh_particles() -> None:
-    """And the gradient that led there is the derivative of the loss of the batch."""
-    one = problem(STEEP, "robust: {samples: 6, judge_samples: 400}\n")
+@pytest.mark.parametrize("parameters", ["false", "true"])
+def test_the_quantile_claimed_of_a_batch_is_that_of_two_thousand_fresh_particles(parameters: str) -> None:
+    """And the gradient that led there is the derivative of the loss of the batch; with the parameters' errors too."""
+    extra = f"robust: {{samples: 6, judge_samples: 400, parameter_uncertainty: {parameters}}}\n"
+    one = problem(STEEP, extra)
     bounds = one.space.bounds({})
     packing = Packing(bounds)
     x = packing.flat(start_point(bounds, np.random.default_rng(0), spread=0.0))

@@ -126,6 +126,19 @@ def test_longer_pulses_emit_superlinearly_and_a_pulse_as_long_as_the_period_is_c
     assert network.n_unknowns == 3 and mean(40e-3 * (1 - 1e-9), 4) == pytest.approx(steady, rel=1e-3)
 
 
+def test_light_between_pulses_is_counted_however_fast_it_fades() -> None:
+    """Far below threshold n3 decays by itself in the dark: photons after a pulse are the last rate over its loss."""
+    solution = solved(SAMPLE_4)
+    width, period = 1e-3, 40e-3
+    numbers = (jnp.asarray(1.1e3), jnp.asarray(width), jnp.asarray(period))
+    answer = pulse_train(solution.light, (solution.band(BAND),), 4, *numbers)
+    times, photons = np.asarray(answer.times_s), np.asarray(answer.photons_per_s)[:, 0]
+    off = int(np.searchsorted(times, 0.999999 * width))
+    expected = 1.0 / (SAMPLE_4.W3 + SAMPLE_4.k)
+    assert expected < 1e-2 * period
+    assert float(np.trapezoid(photons[off:], times[off:])) == pytest.approx(expected * photons[off], rel=0.01)
+
+
 def test_far_below_threshold_the_emission_decays_as_its_levels_do() -> None:
     """The closed form of the two linear levels in the dark: n3' = -(W3 + k) n3, after which n2 feeds nothing upward."""
     solution = solved(SAMPLE_4)

@@ -28,6 +28,9 @@ class Cheap:
     def topology(self, choice) -> str:
         return str(sorted(choice.items()))
 
+    def refusal(self, choice) -> str:
+        return ""
+
     def refine(self, task: Task, on_step: OnStep) -> Candidate:
         write(self._log, f"begin {task.seed}")
         time.sleep(self._trial_s)

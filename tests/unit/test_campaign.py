@@ -58,6 +58,9 @@ class Fake:
     def topology(self, choice):
         return str(sorted(choice.items()))
 
+    def refusal(self, choice):
+        return ""
+
     def refine(self, task, on_step):
         choice, seed = task.choice, task.seed
         self.calls.append(seed)

@@ -159,11 +159,11 @@ def test_validate_says_what_the_particle_is_and_what_does_nothing() -> None:
     assert "layers active_shell: beta-NaYF4, 1 to 4 nm thick, 0.5 to 15 % Tm, 1 to 30 % Yb or none, or absent" in lines
     assert "levels Tm: 8 levels, 3H6 to 1D2 (27875 cm^-1)" in lines
     assert "surroundings no self-heating" in lines
-    assert {"size at most 28.2 nm across", "rounded to 0.1 nm and 0.1 mol%"} < set(lines)
+    assert {"limits at most 28.2 nm across", "rounded to 0.1 nm and 0.1 mol%"} < set(lines)
     assert "with window_decades 0.05, min_photons_per_s 16500, max_irradiance_kW_per_cm2 28" in lines
     batch = told("robust.dopant_percent=7", "rounding.dopant_step_mol_percent=0.5")
     assert "rounded to 0.1 nm and 0.5 mol%" in batch
-    assert "designed for the quantile of a batch: 5 % of the core, 5 % of every shell, 7 % of every share" in batch
+    assert "batch scatters by 5 % of the core, 5 % of every shell, 7 % of every share" in batch
     assert "search 12 trials of 2 × 30 gradient steps, each of 16 particles" in batch
     ligand = "particle.surroundings.ligand=water"
     assert not any("does nothing" in line for line in told(ligand))
@@ -273,7 +273,7 @@ def test_network_of_a_particle_lists_every_kind_of_process_and_its_parameter_set
 
 
 def test_a_sweep_compiles_one_program_and_its_middle_point_is_the_design_itself(tmp_path: Path) -> None:
-    from padesign.design.problem import solved
+    from padesign.design.compiled import solved
 
     (tmp_path / "p.yaml").write_text(SMALL_TM)
     alone = parsed(call("evaluate", "p.yaml", "--json"))

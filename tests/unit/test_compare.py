@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from padesign.cli import app, compare
-from padesign.config.schema import spot_irradiance_kW_per_cm2
+from padesign.config.blocks.excitation import spot_irradiance_kW_per_cm2
 from padesign.design.trial import Candidate
 from padesign.errors import InputError
 from padesign.observables.read_off import read_off, slope_over, upward_sweep

@@ -22,8 +22,8 @@ from padesign.config import (
     require_objective,
     resolve,
 )
+from padesign.config.blocks.excitation import spot_irradiance_kW_per_cm2
 from padesign.config.quantity import in_unit
-from padesign.config.schema import spot_irradiance_kW_per_cm2
 from padesign.errors import InputError
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
@@ -221,6 +221,19 @@ particle:
     with pytest.raises(InputError, match="has no `objective`"):
         require_objective(fixed)
     require_objective(load_run_file(QUICKSTART).run)
+
+
+def test_an_objective_says_itself_that_it_cannot_be_heated() -> None:
+    """Also where it is reached as an objective of somebody's own package."""
+    warm = (
+        FIXED
+        + "  surroundings: {thermal_resistance_K_per_W: 3e6}\nobjective: {kind: custom, name: NAME, options: {}}\n"
+    )
+    load_run_text(warm.replace("NAME", "threshold"))
+    with pytest.raises(RunFileError, match=r"objective.name: is lifetime, which keeps the temperature"):
+        load_run_text(warm.replace("NAME", "lifetime"))
+    with pytest.raises(RunFileError, match=r"objective.name: there is no objective `nothing`"):
+        load_run_text(warm.replace("NAME", "nothing"))
 
 
 def test_optional_parts_may_be_left_out_of_the_sums() -> None:

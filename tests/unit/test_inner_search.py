@@ -18,6 +18,7 @@ from padesign.design.rounding import Steps, on_grid
 from padesign.design.space import ABSENT, PRESENT, Choice, DesignSpace, DopantSpace, Fixed, Free, LayerSpace
 from padesign.design.trial import Candidate
 from padesign.kinetics.particle_network import Geometry
+from padesign.parameters import load_parameter_set
 from padesign.particle.layers import Layer, Particle
 from padesign.search.front import find_front, hypervolume
 from padesign.search.repeats import go_on_from, rival, worth_repeating
@@ -74,27 +75,41 @@ def test_rounding_keeps_the_numbers_together_that_a_ridge_binds() -> None:
     assert best.tolist() == [6.5, 3.0]
 
 
-def steepness(geometry: Geometry) -> float:
-    """A closed-form avalanche: losses fall with the radius, transfer grows with the square of the dopant."""
+NOMINAL = load_parameter_set("beta-NaYF4_avalanche")
+
+
+def steepness(geometry: Geometry, scale: float = 1.0, slope_cm: float | None = None) -> float:
+    """A closed-form avalanche: losses fall with the radius, transfer grows with the square of the dopant.
+
+    `scale` of the transfer and the slope of the sideband, which carries the weak absorption, are physical parameters.
+    """
     radius, share = float(geometry.thickness_nm[0]), float(geometry.fraction[0, 0])
-    return Avalanche(
-        80.0 + 900.0 / radius, 723.0, 0.247, 1e4 * (share / 0.08) ** 2, 6e-25, 6.4e-21
-    ).steepest_closed_form()
+    moved = 0.0 if slope_cm is None else slope_cm - NOMINAL.values["sideband.slope_cm"]
+    transfer, weak = scale * 1e4 * (share / 0.08) ** 2, 6e-25 * np.exp(-1000.0 * moved)
+    return Avalanche(80.0 + 900.0 / radius, 723.0, 0.247, transfer, weak, 6.4e-21).steepest_closed_form()
 
 
+@pytest.mark.parametrize("parameters", [False, True])
 @pytest.mark.parametrize("aim", ["mean", "quantile", "yield"])
-def test_a_batch_keeps_what_is_claimed_of_it(aim) -> None:
-    """The target with the best statistic of 16 particles is claimed from 1,000 others; 2,000 fresh ones agree."""
-    robust = Robust(0.08, 0.08, 0.15, aim, 0.1, 20.0, 16, 1000, seed=4)
+def test_a_batch_keeps_what_is_claimed_of_it(aim, parameters: bool) -> None:
+    """The target with the best statistic of 16 particles is claimed from 1,000 others; 2,000 fresh ones agree.
+
+    The same over what the parameters may be, as their set says it.
+    """
+    robust = Robust(0.08, 0.08, 0.15, aim, 0.1, 20.0, 16, 1000, seed=4, parameters=parameters)
 
     def values(share: float, samples: int, stream: int) -> np.ndarray:
         target = Geometry(jnp.array([8.0]), jnp.array([[share]]), jnp.array(0.0))
         errors = robust.draw(1, 1, samples, stream)
         made = jax.vmap(lambda own: robust.made(target, own))(errors)
-        each = (
-            Geometry(t, x, 0.0) for t, x in zip(np.asarray(made.thickness_nm), np.asarray(made.fraction), strict=True)
-        )
-        return np.array([steepness(one) for one in each])
+        particles = zip(np.asarray(made.thickness_nm), np.asarray(made.fraction), strict=True)
+        geometries = [Geometry(t, x, 0.0) for t, x in particles]
+        if not parameters:
+            return np.array([steepness(one) for one in geometries])
+        (world,) = robust.worlds([NOMINAL], samples, stream)
+        scales, slopes = (np.asarray(world[key]) for key in ("transfer.scale", "sideband.slope_cm"))
+        scales = scales / NOMINAL.values["transfer.scale"]
+        return np.array([steepness(*own) for own in zip(geometries, scales, slopes, strict=True)])
 
     shares = (0.04, 0.06, 0.08, 0.12)
     losses = [robust.loss(-np.log(v), v, True) for v in (jnp.asarray(values(x, 16, 0)) for x in shares)]
@@ -108,6 +123,7 @@ def test_a_batch_keeps_what_is_claimed_of_it(aim) -> None:
         error = 3 * (claim.high - claim.low) / 2 * np.sqrt(1.5)
         truth = fresh.mean() if aim == "mean" else (fresh >= 20.0).mean()
         assert claim.value == pytest.approx(truth, abs=error)
+    assert ("errors of the parameters" in robust.words) is parameters
 
 
 def test_a_particle_without_a_value_counts_as_the_worst_of_its_batch() -> None:

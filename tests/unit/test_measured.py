@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ruamel.yaml import YAML
+from scipy.optimize import brentq
 from typer.testing import CliRunner
 
 from padesign.cli import app
@@ -347,11 +348,66 @@ def test_ninety_to_ninety_nine_of_a_hundred_rise_times_are_held(jump: float) -> 
     assert all(90 <= count <= 99 for count in hits.values()), hits
 
 
-def test_a_rise_that_begins_with_a_jump_is_not_smoothed_across_it() -> None:
+def test_a_time_shorter_than_a_point_is_not_determined() -> None:
     """12 % of the light is there in the first bin, so 10 % are reached within it; the begin is found to one bin."""
     result = analyse_time(bright_from_the_start(3, 0.12))
-    assert result.on_s[0] == pytest.approx(0.1004, abs=4.1e-4)
-    assert result.numbers["t10"].value <= 4e-4 and result.numbers["t10"].low >= 0.0
+    assert result.on_s[0] == pytest.approx(0.1, abs=4.1e-4)
+    assert result.numbers["t10"].value is None and result.numbers["t10_over_t90"].value is None
+    assert any(remark.startswith("t10 is not determined") for remark in result.remarks)
+
+
+def test_a_thinned_trace_begins_at_the_same_time_and_holds_the_truth() -> None:
+    data = bright_from_the_start(4, 0.12)
+    for first in (0, 1):
+        half = analyse_time(dataclasses.replace(data, x=data.x[first::2], counts=data.counts[first::2]))
+        assert half.on_s[0] == pytest.approx(0.1, abs=8.1e-4)
+        assert half.numbers["t50"].low <= 0.02 * math.log(0.88 / 0.5) <= half.numbers["t50"].high
+
+
+def test_rates_have_the_times_of_their_counts() -> None:
+    data = bright_from_the_start(5, 0.12)
+    counts, rates = analyse_time(data), analyse_time(dataclasses.replace(data, counts=1e-3 * data.counts))
+    for key in ("t50", "t90"):
+        for end in ("value", "low", "high"):
+            assert getattr(rates.numbers[key], end) == pytest.approx(getattr(counts.numbers[key], end), rel=0.05)
+
+
+def test_a_drifting_plateau_makes_times_less_certain() -> None:
+    data = bright_from_the_start(6, 0.12)
+    drift = 1.0 + 0.06 * np.sin(2.0 * np.pi * data.x / 0.08)
+    steady, drifting = analyse_time(data), analyse_time(dataclasses.replace(data, counts=data.counts * drift))
+    assert any("drifts" in remark for remark in drifting.remarks)
+    assert not any("drifts" in remark for remark in steady.remarks)
+    widths = [one.numbers["t50"].high - one.numbers["t50"].low for one in (steady, drifting)]
+    assert widths[1] > 1.2 * widths[0]
+
+
+@pytest.mark.verify
+def test_times_scatter_hardly_more_than_any_estimate_must() -> None:
+    """Within a quarter of the bound of Cramer and Rao for a jump and two exponentials."""
+    tau, others = (0.0033, 0.02), np.array([60.0, 0.14, 0.25])
+    clock = 1e-4 * np.arange(4000) + 5e-5
+
+    def rise(at: np.ndarray, p: np.ndarray) -> np.ndarray:
+        """`p`: counts, jump, share of the slow exponential, ln of both times."""
+        slow, quick = p[2] * np.exp(-at / np.exp(p[4])), (1.0 - p[2]) * np.exp(-at / np.exp(p[3]))
+        return p[0] * (1.0 - (1.0 - p[1]) * (slow + quick))
+
+    def crossing(p: np.ndarray, share: float) -> float:
+        return float(brentq(lambda at: float(rise(np.array(at), p)) - share * p[0], 0.0, 0.4))
+
+    truth = np.concatenate([others, np.log(tau)])
+    small = 1e-4 * np.eye(5)
+    slopes = np.stack([(rise(clock, truth + one) - rise(clock, truth - one)) / 2e-4 for one in small])
+    bound = np.linalg.inv((slopes / (rise(clock, truth) + 0.7)) @ slopes.T)
+    time = 1e-4 * np.arange(1, 6001)
+    level = 0.7 + np.concatenate([np.zeros(1000), rise(clock, truth), np.zeros(1000)])
+    drawn = [np.random.default_rng(seed).poisson(level).astype(float) for seed in range(60)]
+    found = [analyse_time(Measurement("drawn", "time", time, "s", one, "counts", ())).numbers for one in drawn]
+    for key, share in (("t50", 0.5), ("t90", 0.9)):
+        towards = np.array([(crossing(truth + one, share) - crossing(truth - one, share)) / 2e-4 for one in small])
+        scatter = float(np.std([one[key].value for one in found]))
+        assert scatter < 1.25 * math.sqrt(towards @ bound @ towards), key
 
 
 def test_the_command_prints_json_and_draws(tmp_path: Path) -> None:

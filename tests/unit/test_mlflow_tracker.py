@@ -39,6 +39,9 @@ class Fake:
     def topology(self, choice):
         return str(sorted(choice.items()))
 
+    def refusal(self, choice):
+        return ""
+
     def refine(self, task, on_step):
         self.count += 1
         value = [3.0, 5.0, 4.0, 6.0][(self.count - 1) % 4]

@@ -17,8 +17,10 @@ from padesign.parameters import (
     available_hosts,
     available_sets,
     diff,
+    drawn_values,
     load_host,
     load_parameter_set,
+    normal_numbers,
 )
 from padesign.parameters.hosts import hosts
 from padesign.parameters.keys import GLOBAL_KEYS, energy_key, unit_of
@@ -195,3 +197,65 @@ def test_a_set_of_the_user_is_read_and_may_be_based_on_a_shipped_one(tmp_path: P
     assert mine.calibrated and mine.values["transfer.scale"] == 0.5
     assert mine.entries["transfer.scale"].source == "Own notebook p. 3"
     assert set(mine.entries) >= set(GLOBAL_KEYS)
+
+
+def test_drawn_values_have_the_stated_errors_and_correlations() -> None:
+    """Factors of medians 1, energies about their values, what is exact unmoved; a fit's errors hang together."""
+    one, count = load_parameter_set(f"{NAYF4}_avalanche"), 20000
+    found = drawn_values(one, normal_numbers(one.entries, count, (3, 1)))
+    for key in ("transfer.scale", "host.phonon_energy_cm1", "Er.omega4_cm2", "surface.loss.Tm:3F4_nm4_per_s"):
+        ln = np.log(found[key] / one.entries[key].value)
+        assert ln.mean() == pytest.approx(0.0, abs=0.03 * one.entries[key].sigma_ln)
+        assert ln.std() == pytest.approx(one.entries[key].sigma_ln, rel=0.03)
+    energy, shift = found["Tm:3H4.energy_cm1"] - 12582.0, found["multiphonon.stokes_shift_cm1"]
+    assert energy.std() == pytest.approx(60.0, rel=0.03) and energy.mean() == pytest.approx(0.0, abs=1.5)
+    assert shift.std() == pytest.approx(75.0, rel=0.03) and shift.min() < 0.0
+    assert (found["Tm:3H6.energy_cm1"] == 0.0).all() and (found["host.reference_temperature_K"] == 295.0).all()
+    assert one.correlations is not None
+    logs = np.log(np.stack([found[key] for key in one.correlations.keys]))
+    assert np.corrcoef(logs) == pytest.approx(one.correlations.matrix, abs=0.03)
+    assert np.abs(one.correlations.matrix - np.eye(len(logs))).max() > 0.5
+    assert pickle.loads(pickle.dumps(one)).digest == one.digest
+
+
+def test_hosts_err_together_and_pairs_err_to_opposite_sides() -> None:
+    one, other = load_parameter_set(NAYF4), load_parameter_set("beta-NaGdF4")
+    normal = normal_numbers({**one.entries, **other.entries}, 7, (3, 0), in_pairs=True)
+    alone = normal_numbers(other.entries, 7, (3, 0), in_pairs=True)
+    assert all(np.array_equal(normal[key], alone[key]) for key in other.entries)
+    here, there = drawn_values(one, normal)["Tm.omega4_cm2"], drawn_values(other, normal)["Tm.omega4_cm2"]
+    by_z = [
+        np.log(x / of.values["Tm.omega4_cm2"]) / of.entries["Tm.omega4_cm2"].sigma_ln
+        for x, of in ((here, one), (there, other))
+    ]
+    assert by_z[0] == pytest.approx(by_z[1]) and by_z[0][0] == pytest.approx(-by_z[0][1]) and by_z[0].size == 7
+    assert not np.allclose(normal["Tm.omega4_cm2"], normal["Tm.omega2_cm2"])
+
+
+def test_correlations_are_taken_over_between_what_is_taken_over_and_wrong_ones_are_refused(tmp_path: Path) -> None:
+    text = (
+        "{name: mine, host: beta-NaYF4, default_for_host: false, calibrated: true, description: d, validity: v,\n"
+        " based_on: {set: beta-NaYF4_avalanche, reason: same host, widen: 2}, references: {me: Own notebook p. 3},\n"
+        ' entries: {transfer.scale: {value: 0.5, sigma: 0.1, unit: "1", source: me, assumption: false}}JOINT}\n'
+    )
+
+    def read(joint: str) -> ParameterSet:
+        path = tmp_path / "mine.yaml"
+        path.write_text(text.replace("JOINT", joint), encoding="utf-8")
+        return load_parameter_set(path)
+
+    old, mine = load_parameter_set(f"{NAYF4}_avalanche").correlations, read("").correlations
+    assert old is not None and mine is not None
+    assert mine == old.among(set(old.keys) - {"transfer.scale"}) and len(mine.keys) == len(old.keys) - 1
+    more = read(", correlations: {keys: [transfer.scale, host.phonon_energy_cm1], below: [[0.4]]}").correlations
+    assert more is not None and more.keys == ("transfer.scale", "host.phonon_energy_cm1", *mine.keys)
+    assert more.matrix[0, 1] == more.matrix[1, 0] == 0.4 and not more.matrix[:2, 2:].any()
+    for joint, told in (
+        ("[[1.2]]", "not those of any distribution"),
+        ("[[0.4, 0.1]]", "a row of 1, 2, ..."),
+        ("[[x]]", "names and numbers"),
+    ):
+        with pytest.raises(InputError, match=told):
+            read(f", correlations: {{keys: [transfer.scale, host.phonon_energy_cm1], below: {joint}}}")
+    with pytest.raises(InputError, match="no entry that errs by a factor"):
+        read(', correlations: {keys: [transfer.scale, "Tm:3H4.energy_cm1"], below: [[0.4]]}')

@@ -1,0 +1,224 @@
+"""The objectives of a run file, one class for each kind."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue, model_validator
+
+from padesign.config.quantity import Problem, Quantity, complaint, refuse
+from padesign.config.values import Aperture, Closed, Flag, Irradiance, Milliseconds, PhotonRate, Text, Transition
+
+
+class Nonlinearity(Closed):
+    """Largest exponent S of emission against excitation power."""
+
+    kind: Literal["nonlinearity"]
+    emission: Transition
+    window_decades: Annotated[float, Quantity("", 0.001, 2.0)] = 0.05
+    """Width of the power window over which S is read."""
+    min_photons_per_s: PhotonRate | None = None
+    max_irradiance_kW_per_cm2: Irradiance | None = None
+
+
+class Threshold(Closed):
+    """Lowest avalanche threshold."""
+
+    kind: Literal["threshold"]
+    emission: Transition | None = None
+    min_nonlinearity: Annotated[float, Quantity("", 1.0, 1000.0)] | None = None
+    min_photons_per_s: PhotonRate | None = None
+
+
+class TargetUv(Closed):
+    """Chromaticity in the CIE 1976 diagram (u', v')."""
+
+    u: Annotated[float, Quantity("", 0.0, 0.7)]
+    v: Annotated[float, Quantity("", 0.0, 0.6)]
+
+
+class TargetXy(Closed):
+    """Chromaticity in the CIE 1931 diagram (x, y)."""
+
+    x: Annotated[float, Quantity("", 0.0, 0.75)]
+    y: Annotated[float, Quantity("", 0.0, 0.85)]
+
+
+class Colour(Closed):
+    """Emission colour nearest to a target at one irradiance."""
+
+    kind: Literal["colour"]
+    target: Literal["red", "green", "blue", "white"] | None = None
+    target_uv: TargetUv | None = None
+    target_xy: TargetXy | None = None
+    at_irradiance_kW_per_cm2: Irradiance
+    min_photons_per_s: PhotonRate | None = None
+
+    @model_validator(mode="after")
+    def _one_target(self) -> Colour:
+        given = [key for key in ("target", "target_uv", "target_xy") if getattr(self, key) is not None]
+        if not given:
+            raise refuse("has no target colour", "add `target: green`, `target_uv: {u: ..., v: ...}` or `target_xy`")
+        if len(given) > 1:
+            raise complaint([Problem((given[1],), f"is a second target beside `{given[0]}`", "keep one of them")])
+        return self
+
+
+class Gain(Closed):
+    """Largest avalanche gain I(2P)/I(P)."""
+
+    kind: Literal["gain"]
+    emission: Transition
+    min_photons_per_s: PhotonRate | None = None
+
+
+class Brightness(Closed):
+    """Most photons per second at one irradiance."""
+
+    kind: Literal["brightness"]
+    emission: Transition
+    at_irradiance_kW_per_cm2: Irradiance
+
+
+class Resolution(Closed):
+    """Narrowest image of a particle scanned through a focus of the excitation."""
+
+    kind: Literal["resolution"]
+    emission: Transition
+    at_irradiance_kW_per_cm2: Irradiance
+    """Peak irradiance of the focus."""
+    numerical_aperture: Aperture = 1.49
+    min_photons_per_s: PhotonRate | None = None
+
+
+class ColourChange(Closed):
+    """Largest difference of colour between two irradiances."""
+
+    kind: Literal["colour_change"]
+    from_irradiance_kW_per_cm2: Irradiance
+    to_irradiance_kW_per_cm2: Irradiance
+    min_photons_per_s: PhotonRate | None = None
+
+
+class RiseTime(Closed):
+    """Shortest time from switching on to a share of the steady emission, or the one nearest to a target."""
+
+    kind: Literal["rise_time"]
+    emission: Transition
+    at_irradiance_kW_per_cm2: Irradiance | None = None
+    times_threshold: Annotated[float, Quantity("", 0.01, 100.0)] | None = None
+    """The irradiance as a multiple of the linear-stability threshold of each design; or give the irradiance itself."""
+    percent: Literal[10, 50, 90] = 90
+    """Share of the steady emission."""
+    target_ms: Milliseconds | None = None
+    longest_ms: Milliseconds = 1000.0
+    """How long a rise is followed; one that takes longer has no value."""
+    min_photons_per_s: PhotonRate | None = None
+
+    @model_validator(mode="after")
+    def _one_irradiance(self) -> RiseTime:
+        if self.at_irradiance_kW_per_cm2 is None and self.times_threshold is None:
+            raise refuse("has no irradiance", "add `at_irradiance_kW_per_cm2: ...` or `times_threshold: ...`")
+        if self.at_irradiance_kW_per_cm2 is not None and self.times_threshold is not None:
+            raise complaint([Problem(("times_threshold",), "is a second irradiance", "keep one of them")])
+        return self
+
+
+class Hysteresis(Closed):
+    """Largest ratio of the irradiances at which a bistable particle jumps up and falls back."""
+
+    kind: Literal["hysteresis"]
+    emission: Transition
+    min_photons_per_s: PhotonRate | None = None
+
+
+class ThermalSensitivity(Closed):
+    """Largest relative change of a band, or of the ratio of two, per kelvin."""
+
+    kind: Literal["thermal_sensitivity"]
+    emission: Transition
+    at_irradiance_kW_per_cm2: Irradiance
+    ratio_to: Transition | None = None
+    """Second band: the ratio of the first to it counts."""
+    min_photons_per_s: PhotonRate | None = None
+
+
+class Lifetime(Closed):
+    """Lifetime of a band in the dark nearest to a target."""
+
+    kind: Literal["lifetime"]
+    emission: Transition
+    target_ms: Milliseconds
+
+
+class Custom(Closed):
+    """An objective of a user's own package, found by name among the installed objectives."""
+
+    kind: Literal["custom"]
+    name: Text
+    options: dict[Text, JsonValue] = Field(default_factory=dict)
+
+
+SingleObjective = Annotated[
+    Nonlinearity
+    | Threshold
+    | Colour
+    | Gain
+    | Brightness
+    | Resolution
+    | ColourChange
+    | RiseTime
+    | Hysteresis
+    | ThermalSensitivity
+    | Lifetime
+    | Custom,
+    Field(discriminator="kind"),
+]
+
+
+class Part(Closed):
+    """One aim among several: `weight` makes it count, `at_least` and `at_most` limit its value in its own unit."""
+
+    objective: SingleObjective
+    weight: Annotated[float, Quantity("", 0.0, 1e6)] = 0.0
+    at_least: Annotated[float, Quantity("", 1e-30, 1e30)] | None = None
+    at_most: Annotated[float, Quantity("", 1e-30, 1e30)] | None = None
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Part:
+        if self.weight == 0.0 and self.at_least is None and self.at_most is None:
+            raise refuse("does nothing", "give it `weight`, `at_least` or `at_most`")
+        return self
+
+
+class Composite(Closed):
+    """Several aims at once: weighted logarithms of some values, limits on others."""
+
+    kind: Literal["composite"]
+    parts: tuple[Part, ...]
+    front: Flag = False
+    """Every trial follows weights of its own, drawn around those of the parts, so that trials spread over the front."""
+
+    @model_validator(mode="after")
+    def _has_an_aim(self) -> Composite:
+        if not any(part.weight > 0.0 for part in self.parts):
+            raise complaint([Problem(("parts",), "has no part with a weight", "give one part `weight: 1`")])
+        return self
+
+
+Objective = Annotated[
+    Nonlinearity
+    | Threshold
+    | Colour
+    | Gain
+    | Brightness
+    | Resolution
+    | ColourChange
+    | RiseTime
+    | Hysteresis
+    | ThermalSensitivity
+    | Lifetime
+    | Composite
+    | Custom,
+    Field(discriminator="kind"),
+]
