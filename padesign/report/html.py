@@ -7,8 +7,10 @@ letter. A content policy in the page forbids every request.
 from __future__ import annotations
 
 import base64
+import html
 import json
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ def render(template: str, context: Mapping[str, Any], charts: Charts | None = No
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["formula"] = lambda text: Markup(formula_html(str(text)))
     shown = dict(charts or {})
     inlined = {"charts": Markup(json_for_script(shown)) if shown else "", "plotly_js": Markup("")}
     if shown:
@@ -39,6 +42,11 @@ def render(template: str, context: Mapping[str, Any], charts: Charts | None = No
         inlined["plotly_js"] = Markup(get_plotlyjs().replace("</script", "<\\/script"))
     known = {"version": __version__, "chart_ids": list(shown)}
     return environment.get_template(template).render(**known, **inlined, **context)
+
+
+def formula_html(text: str) -> str:
+    """A chemical formula with its numbers set below the line, but not the number of waters after a dot; escaped."""
+    return re.sub(r"(?<=[A-Za-z)])\d+(?:\.\d+)?", lambda found: f"<sub>{found[0]}</sub>", html.escape(text))
 
 
 def json_for_script(value: Any) -> str:

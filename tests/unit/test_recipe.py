@@ -21,6 +21,7 @@ from padesign.recipe.formula import formula_text, molar_mass_g_per_mol
 from padesign.recipe.numbers import amount, mass, scientific, sites
 from padesign.recipe.tables import hazards, precursors, procedure
 from padesign.recipe.weighing import stock_solution
+from padesign.report.html import formula_html
 
 DATA = Path(__file__).parents[1] / "data"
 Y, GD, LU = Lattice(13.75, "Y"), Lattice(13.3, "Gd"), Lattice(14.4, "Lu")
@@ -447,3 +448,9 @@ def test_what_to_measure_first_names_the_predicted_threshold() -> None:
     first, power, help_ = build().measure_first
     assert "17.0 nm" in first and "2.37 to 21.4 kW/cm²" in power and "lifetime" in help_
     assert len(build(prediction=Prediction("S", 1.0, "", "", "set", "d", True)).measure_first) == 2
+
+
+def test_a_formula_on_the_page_has_its_numbers_below_the_line_and_nothing_else() -> None:
+    assert formula_html("Na(Y0.875Tm0.125)F4") == "Na(Y<sub>0.875</sub>Tm<sub>0.125</sub>)F<sub>4</sub>"
+    assert formula_html("Tm(CH3COO)3·4H2O") == "Tm(CH<sub>3</sub>COO)<sub>3</sub>·4H<sub>2</sub>O"
+    assert formula_html("<b>F4") == "&lt;b&gt;F<sub>4</sub>"
