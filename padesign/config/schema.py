@@ -690,7 +690,10 @@ class Solver(Closed):
 
     steady_state: Literal["continuation", "diffrax"] = "continuation"
     cells_per_layer: Annotated[int, Quantity(low=1, high=20, whole=True)] = 2
+    """Radial cells of a layer during a search. A thick layer close to the surface has two, three, ... times as many,
+    where the logarithm of its depth plus 1 nm grows by more than 1.5, 2.5, ... over it."""
     judge_cells_per_layer: Annotated[int, Quantity(low=1, high=40, whole=True)] = 4
+    """The same for the numbers that are reported."""
 
     @model_validator(mode="after")
     def _judge_is_finer(self) -> Solver:
