@@ -31,12 +31,12 @@ def layer_of_cell(cells_per_layer: Sequence[int]) -> tuple[int, ...]:
 def count_cells(thickness_nm: ArrayLike, outside_nm: ArrayLike, cells_per_layer: int) -> tuple[int, ...]:
     """Numbers of cells of layers (n,) of this thickness that lie this deep below the surface, static.
 
-    `cells_per_layer` where the logarithm of depth + 1 nm, in which cells are equal, grows by less than 1.5 over the
-    layer; twice, three times, ... as many where it grows by up to 2.5, 3.5, ... Thick layers without a shell over them
-    have the most: the loss to the surface falls a thousandfold within the first few nm.
+    `cells_per_layer` for every e-fold by which depth + 1 nm, in whose logarithm cells are equal, grows over the layer,
+    and at least that many. Thick layers without a shell over them have the most: the loss to the surface falls a
+    thousandfold within the first few nm.
     """
-    growth = np.log1p(np.asarray(thickness_nm, dtype=float) / (np.asarray(outside_nm, dtype=float) + _SKIN_nm))
-    return tuple(cells_per_layer * max(1, round(float(times))) for times in growth)
+    folds = np.log1p(np.asarray(thickness_nm, dtype=float) / (np.asarray(outside_nm, dtype=float) + _SKIN_nm))
+    return tuple(max(cells_per_layer, round(cells_per_layer * float(one))) for one in folds)
 
 
 def split_layers(thickness_nm: ArrayLike, cells_per_layer: Sequence[int]) -> tuple[Array, Array]:

@@ -135,9 +135,10 @@ def test_cells_fill_their_layers_widen_inwards_and_inert_layers_are_skipped():
 
 
 def test_a_layer_has_cells_in_proportion_to_the_logarithm_of_its_depth_and_never_fewer_than_asked_for():
-    for cells in (1, 2, 4):
-        assert count_cells([8.5, 5.6], [5.6, 0.0], cells) == (cells, 2 * cells)  # log(15.1 / 6.6), log(6.6)
-        assert count_cells([15.0, 50.0, 0.0], [0.0, 0.0, 0.0], cells) == (3 * cells, 4 * cells, cells)
+    for cells, bare in ((1, (3, 4)), (2, (6, 8)), (4, (11, 16))):  # log(16) = 2.77 and log(51) = 3.93
+        assert count_cells([15.0, 50.0], [0.0, 0.0], cells) == bare
+        assert count_cells([8.5, 0.0], [5.6, 0.0], cells) == (cells, cells)  # log(15.1 / 6.6) = 0.83
+    assert count_cells([8.5, 3.0], [3.0, 0.0], 4) == (5, 6)
 
 
 DENSITY = np.array([[1.1, 0.0], [0.0, 0.0], [0.2, 2.0]])
