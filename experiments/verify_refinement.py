@@ -19,8 +19,8 @@ HOST = "beta-NaYF4"
 CELLS = (2, 3, 4, 6, 8)
 """From the number that a search uses upward; a single cell has no migration to the surface."""
 THIN_CELLS = (8, 12, 16)
-"""From the number that a claim uses upward, for a core of 17 nm below next to nothing."""
-ND_CELLS = (12, 24)
+"""About the number that a claim uses for a core of 17 nm below next to nothing, and more."""
+ND_CELLS = (11, 22)
 """The same for a bare particle of 30 nm."""
 COARSENESS = (2.0, 1.0, 0.5, 0.25)
 PARTICLES = {
