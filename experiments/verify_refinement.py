@@ -13,11 +13,15 @@ from experiments.verify_solving import numbers
 from padesign.kinetics.light import EmittingNetwork
 from padesign.kinetics.particle_network import Conditions, Geometry, Signature, particle_model
 from padesign.parameters import load_parameter_set
+from padesign.solve.stability import Threshold, find_threshold
 
 HOST = "beta-NaYF4"
 CELLS = (2, 3, 4, 6, 8)
 """From the number that a search uses upward; a single cell has no migration to the surface."""
-THIN_CELLS = (4, 6, 8, 12)
+THIN_CELLS = (8, 12, 16)
+"""About the number that a claim uses for a core of 17 nm below next to nothing, and more."""
+ND_CELLS = (11, 22)
+"""The same for a bare particle of 30 nm."""
 COARSENESS = (2.0, 1.0, 0.5, 0.25)
 PARTICLES = {
     "8 % Tm": (("Tm",), [8.5, 5.6], [[0.08], [0.0]], 1064.0, "Tm:3H4 -> Tm:3H6", (1.0, 100.0)),
@@ -57,7 +61,26 @@ def cells() -> list[Row]:
     for name in THIN_SHELLS:
         thin = [float(numbers(particle(name, n), band, window).threshold_kW) for n in THIN_CELLS]
         rows.append(_spread(f"{name}: threshold (kW/cm²) with {_list(THIN_CELLS)} cells", thin, 0.03))
+    found = [float(_bromide(n).log_irradiance) for n in ND_CELLS]
+    rows.append(
+        _spread(
+            f"16 % Nd in KPb2Br5 without a shell: threshold (kW/cm²) with {_list(ND_CELLS)} cells",
+            [float(np.exp(one)) / 1e3 for one in found],
+            0.02,
+        )
+    )
     return rows
+
+
+def _bromide(cells: int) -> Threshold:
+    """The threshold of a bare particle of 30 nm: strongly pumped Nd feels the loss to the surface within 1 nm only."""
+    host = "KPb2Br5"
+    signature = Signature(("Nd",), ((True,),), (cells,), (0,), (host,), 3e4)
+    shape = Geometry(jnp.asarray([15.0]), jnp.asarray([[0.16]]), jnp.asarray(0.5))
+    values = {key: jnp.asarray(float(v)) for key, v in load_parameter_set(host).values.items()}
+    at = Conditions(jnp.asarray(1064.0), jnp.asarray(295.0))
+    network = jax.jit(particle_model(signature).build)(shape, (values,), at)[0].network
+    return jax.jit(find_threshold)(network, jnp.ones(network.n_unknowns), jnp.log(1e4), jnp.log(1e8))
 
 
 def powers() -> list[Row]:

@@ -13,6 +13,7 @@ from padesign.design.limits import NO_LIMITS, Limits, beyond, cation_density_nm3
 from padesign.design.trial import Option
 from padesign.errors import InputError
 from padesign.kinetics.particle_network import Geometry, Signature
+from padesign.particle.cells import count_cells
 from padesign.particle.layers import Layer, Particle
 from padesign.spectroscopy.tables import INERT_IONS
 
@@ -193,9 +194,10 @@ class DesignSpace:
         return tuple(slots)
 
     def signature(self, cells_per_layer: int, parameter_sets: Mapping[str, str]) -> Signature:
-        """The one structure that all designs share, with this many cells in every layer that may hold ions.
+        """The one structure that all designs share, with this many cells in a layer that may hold ions.
 
-        Ions also live in the active layers that interface mixing brings them to.
+        A layer that may be thick and close to the surface has more (`count_cells`). Ions also live in the active
+        layers that interface mixing brings them to.
         """
         ions = self.ions
         shining = np.array([ion not in INERT_IONS for ion in ions], dtype=bool)
@@ -208,7 +210,7 @@ class DesignSpace:
         return Signature(
             ions,
             tuple(map(tuple, presence.tolist())),
-            tuple(cells_per_layer if there else 0 for there in active),
+            tuple(count if there else 0 for count, there in zip(self._cells(cells_per_layer), active, strict=True)),
             self._host_slots(),
             tuple(parameter_sets.get(host, host) for host in hosts),
             self.max_level_cm1,
@@ -217,12 +219,24 @@ class DesignSpace:
             self.without,
         )
 
+    def _cells(self, cells_per_layer: int) -> tuple[int, ...]:
+        """Cells that each layer needs where it is thickest and closest to the surface."""
+        least = self._least_nm()
+        outside = np.cumsum(least[::-1])[::-1] - least
+        radius = np.inf if self.max_diameter_nm is None else 0.5 * self.max_diameter_nm
+        thickest = np.array([_limit_values(layer.thickness_nm)[1] for layer in self.layers])
+        return count_cells(np.clip(radius - outside, 0.0, thickest), outside, cells_per_layer)
+
+    def _least_nm(self) -> np.ndarray:
+        """The least thickness of each layer, 0 of one that may be left out."""
+        return np.array([0.0 if layer.optional else _limit_values(layer.thickness_nm)[0] for layer in self.layers])
+
     def _mixed(self, own: np.ndarray) -> np.ndarray:
         """Layers that an ion reaches by interface mixing: the neighbours, and beyond what may be thin or absent."""
         presence = own.copy()
         if self.interface_mixing_nm <= 0.0:
             return presence
-        least = [0.0 if layer.optional else _least(layer.thickness_nm) for layer in self.layers]
+        least = self._least_nm()
         for k in range(len(own)):
             for m in range(len(own)):
                 between = sum(least[min(k, m) + 1 : max(k, m)])
@@ -325,10 +339,11 @@ def nothing_fits(troubles: Sequence[InputError]) -> InputError:
     return InputError(f"no choice fits the limits: {'; '.join(told)}{more}", cure=cures)
 
 
-def _least(value: Value) -> float:
+def _limit_values(value: Value) -> tuple[float, float]:
+    """The least and the greatest that a number may be, over all choices."""
     if isinstance(value, Fixed):
-        return value.value
-    return value.low if isinstance(value, Free) else min(value.options)
+        return value.value, value.value
+    return (value.low, value.high) if isinstance(value, Free) else (min(value.options), max(value.options))
 
 
 def _limits(value: Value, option: Option | None, there: bool, scale: float) -> tuple[float, float, float]:

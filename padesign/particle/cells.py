@@ -18,7 +18,7 @@ _NODES, _WEIGHTS = (np.asarray(part) for part in np.polynomial.legendre.leggauss
 _TINY_RADIUS_nm = 1e-6
 _SHARP_nm = 1e-9
 _THINNEST_nm = 1e-6
-_SKIN_nm = 6.0
+_SKIN_nm = 1.0
 """Depth below the surface over which cells begin to widen."""
 _FWHM_PER_STANDARD_DEVIATION = 2.0 * math.sqrt(2.0 * math.log(2.0))
 
@@ -28,12 +28,23 @@ def layer_of_cell(cells_per_layer: Sequence[int]) -> tuple[int, ...]:
     return tuple(layer for layer, count in enumerate(cells_per_layer) for _ in range(count))
 
 
+def count_cells(thickness_nm: ArrayLike, outside_nm: ArrayLike, cells_per_layer: int) -> tuple[int, ...]:
+    """Numbers of cells of layers (n,) of this thickness that lie this deep below the surface, static.
+
+    `cells_per_layer` for every e-fold by which depth + 1 nm, in whose logarithm cells are equal, grows over the layer,
+    and at least that many. Thick layers without a shell over them have the most: the loss to the surface falls a
+    thousandfold within the first few nm.
+    """
+    folds = np.log1p(np.asarray(thickness_nm, dtype=float) / (np.asarray(outside_nm, dtype=float) + _SKIN_nm))
+    return tuple(max(cells_per_layer, round(cells_per_layer * float(one))) for one in folds)
+
+
 def split_layers(thickness_nm: ArrayLike, cells_per_layer: Sequence[int]) -> tuple[Array, Array]:
     """Inner and outer radii [nm] of the cells, each (n_cells,), from the centre outward.
 
-    `thickness_nm` (n_layers,), the core's being its radius; `cells_per_layer` is static. The cells of one layer widen
-    slowly with depth below the surface: transfer and surface loss resolve distance, not volume. A layer with 0 cells
-    is inert: it keeps its place and has no cells.
+    `thickness_nm` (n_layers,), the core's being its radius; `cells_per_layer` is static. The cells of one layer are
+    equal steps of the logarithm of depth + 1 nm, depth being that below the surface, because the loss to the surface
+    goes as its inverse fourth power. A layer with 0 cells is inert: it keeps its place and has no cells.
     """
     thickness = jnp.asarray(thickness_nm, dtype=float)
     counts = tuple(int(count) for count in cells_per_layer)

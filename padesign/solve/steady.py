@@ -20,6 +20,8 @@ from padesign.types import Index, LogPopulations, Populations, Scalar, ScalarLik
 TOLERANCE = 1e-10
 """Largest residual of the log balance that counts as a steady state."""
 _LARGEST_STEP = 2.0
+_MOST_SWEEPS = 100
+_SETTLED_SWEEP = 0.01
 _NOTHING_log_W_per_cm2 = -20.0
 """ln of an irradiance of 2 nW/cm^2, by which nothing is excited."""
 
@@ -102,18 +104,25 @@ def tangent(network: AbstractNetwork, u: LogPopulations, log_irradiance: Scalar)
     return -jnp.linalg.solve(at.jacobian, at.by_log_irradiance)
 
 
-def low_power_start(network: AbstractNetwork, log_irradiance: Scalar, sweeps: int = 3) -> LogPopulations:
-    """Guess at low power: each ion's own chain among the others at rest, then a few sweeps with the others updated.
+def low_power_start(network: AbstractNetwork, log_irradiance: Scalar) -> LogPopulations:
+    """Guess at low power: each ion's own chain among the others at rest, then sweeps with the others updated.
 
-    As warm as the surroundings.
+    Sweeps end when no population changes by more than a percent: beams that stay on may bring a particle far from rest
+    before the swept one does anything, and populations then build up over tens of sweeps. As warm as the surroundings.
     """
     irradiance, cold = jnp.exp(log_irradiance), network.cold
-    zeros = jnp.zeros(cold.n_unknowns)
 
-    def sweep(k: Array, p: Populations) -> Populations:
-        return _alone(cold, p, jnp.where(k == 0, 0.0, irradiance))
+    def sweep(state: tuple[Array, Populations, Scalar]) -> tuple[Array, Populations, Scalar]:
+        k, p, _ = state
+        found = _alone(cold, p, jnp.where(k == 0, 0.0, irradiance))
+        return k + 1, found, jnp.max(jnp.abs(jnp.log(found) - jnp.log(p)))
 
-    found = jnp.log(jax.lax.fori_loop(0, sweeps + 1, sweep, zeros))
+    def unfinished(state: tuple[Array, Populations, Scalar]) -> Array:
+        k, _, change = state
+        return (k < _MOST_SWEEPS) & ~(change < _SETTLED_SWEEP)
+
+    start = (jnp.asarray(0), jnp.zeros(cold.n_unknowns), jnp.asarray(jnp.inf))
+    found = jnp.log(jax.lax.while_loop(unfinished, sweep, start)[1])
     return jnp.pad(found, (0, network.n_unknowns - cold.n_unknowns))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,7 +18,7 @@ from padesign.design.dynamics import resting
 from padesign.design.scene import JUDGE_COARSENESS, build_particle_network
 from padesign.observables.solution import Solution, solve
 from padesign.solve.profiles import AbstractProfile, Constant, Switched
-from padesign.solve.steady import pump_off_equilibrium
+from padesign.solve.steady import low_power_start, pump_off_equilibrium
 from padesign.solve.transient import Beam
 from tests.systems.avalanche import SAMPLE_4
 from tests.systems.run_files import SMALL_TM
@@ -62,6 +63,18 @@ def test_a_beam_that_has_long_been_on_has_made_its_steady_state() -> None:
     seen = emission(0.0, 12.0, Constant())
     steady = float(jnp.exp(solved().log_photons_per_s([solved().band(BAND)], jnp.log(12e3))[0]))
     assert seen == pytest.approx(steady, rel=1e-6)
+
+
+@pytest.mark.parametrize("times_threshold", [0.3, 1.1, 3.0, 30.0])
+def test_the_start_of_a_curve_holds_what_beams_that_stay_on_have_done(times_threshold: float) -> None:
+    """Also where they make the avalanche: Newton would wander from a start that is far off."""
+    steady = times_threshold * SAMPLE_4.threshold_W_per_cm2()
+    network = LIGHT.network
+    lit = eqx.tree_at(
+        lambda it: it.dark, network, tuple(d + steady * w for d, w in zip(network.dark, network.pump, strict=True))
+    )
+    start = low_power_start(lit, jnp.asarray(0.0))
+    assert float(jnp.max(jnp.abs(lit.residual(start, jnp.asarray(0.0))))) < 0.01
 
 
 def waves(frequency_Hz: float, periods: float, depth: float = 0.5) -> ModulationAnswer:

@@ -12,7 +12,7 @@ import pytest
 from scipy.integrate import quad
 
 from padesign.errors import InputError
-from padesign.particle.cells import cell_volumes_nm3, layer_of_cell, mixed_density, split_layers
+from padesign.particle.cells import cell_volumes_nm3, count_cells, layer_of_cell, mixed_density, split_layers
 from padesign.particle.kernel import (
     cell_kernel_nm3,
     cell_mean_kernel_per_nm3,
@@ -123,15 +123,22 @@ def test_cells_fill_their_layers_widen_inwards_and_inert_layers_are_skipped():
     inner, outer = (np.asarray(edges) for edges in split(np.array([4.0, 2.0, 3.0]), (2, 0, 3)))
     assert [inner[0], outer[1], inner[2], outer[4]] == pytest.approx([0, 4, 6, 9], abs=1e-12)
     assert outer[[0, 2, 3]].tolist() == pytest.approx(inner[[1, 3, 4]].tolist())
-    # Equal steps of log(depth + 6 nm): core from depth 9 to 5, shell from 3 to 0.
-    assert outer[0] == pytest.approx(9 - (math.sqrt(15 * 11) - 6))
-    assert outer[2] == pytest.approx(9 - (6 * 1.5 ** (2 / 3) - 6))
+    # Equal steps of log(depth + 1 nm): core from depth 9 to 5, shell from 3 to 0.
+    assert outer[0] == pytest.approx(9 - (math.sqrt(10 * 6) - 1))
+    assert outer[2] == pytest.approx(9 - (4 ** (2 / 3) - 1))
     assert np.all(np.diff((outer - inner)[2:]) < 0)
     assert layer_of_cell((2, 0, 3)) == (0, 0, 2, 2, 2)
     assert float(volumes(inner, outer)[2:].sum()) == pytest.approx(4 / 3 * math.pi * (9**3 - 6**3))
     for wrong in ((1, 2), (0, 0, 0), (1, -1, 1)):
         with pytest.raises(InputError, match="cells_per_layer"):
             split_layers(THICKNESS, wrong)
+
+
+def test_a_layer_has_cells_in_proportion_to_the_logarithm_of_its_depth_and_never_fewer_than_asked_for():
+    for cells, bare in ((1, (3, 4)), (2, (6, 8)), (4, (11, 16))):  # log(16) = 2.77 and log(51) = 3.93
+        assert count_cells([15.0, 50.0], [0.0, 0.0], cells) == bare
+        assert count_cells([8.5, 0.0], [5.6, 0.0], cells) == (cells, cells)  # log(15.1 / 6.6) = 0.83
+    assert count_cells([8.5, 3.0], [3.0, 0.0], 4) == (5, 6)
 
 
 DENSITY = np.array([[1.1, 0.0], [0.0, 0.0], [0.2, 2.0]])

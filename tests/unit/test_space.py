@@ -17,6 +17,7 @@ from padesign.design.space import (
     Fixed,
     Free,
     LayerSpace,
+    Value,
 )
 from padesign.design.transforms import Unconstrained, forward, inverse, start_point
 from padesign.errors import InputError
@@ -148,11 +149,26 @@ def test_one_signature_serves_every_choice() -> None:
     signature = SPACE.signature(2, {})
     assert signature.ions == ("Tm", "Yb")
     assert signature.presence == ((True, True), (True, True), (False, False))
-    assert signature.cells_per_layer == (2, 2, 0)
+    assert signature.cells_per_layer == (3, 2, 0)
     assert signature.host_slots == (0, 1, 0)
     for choice in DESIGNS:
         assert len(SPACE.slot_hosts(choice)) == 2
         assert SPACE.slot_hosts(choice)[1] == choice["active.host"]
+
+
+def test_a_layer_has_the_cells_that_it_needs_where_it_is_thickest_and_closest_to_the_surface() -> None:
+    def counts(core: Value, shell: Value, optional: bool, largest_nm: float | None = None) -> tuple[int, ...]:
+        layers = (
+            LayerSpace("core", ("beta-NaYF4",), core, (DopantSpace("Tm", Fixed(8.0)),)),
+            LayerSpace("shell", ("beta-NaYF4",), shell, optional=optional),
+        )
+        return DesignSpace(layers, (1064.0,), largest_nm).signature(2, {}).cells_per_layer
+
+    assert counts(Fixed(8.5), Fixed(5.6), optional=False) == (2, 0)
+    assert counts(Fixed(8.5), Choice((5.6, 0.5)), optional=False) == (4, 0)
+    assert counts(Fixed(8.5), Fixed(5.6), optional=True) == (5, 0)
+    assert counts(Free(3.0, 15.0), Free(0.0, 5.6), optional=False) == (6, 0)
+    assert counts(Free(3.0, 15.0), Free(0.0, 5.6), optional=False, largest_nm=20.0) == (5, 0)
 
 
 def test_mixing_brings_the_neighbours_ions_and_no_mixing_does_not() -> None:

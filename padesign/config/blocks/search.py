@@ -80,7 +80,10 @@ class Solver(Closed):
 
     steady_state: Literal["continuation", "diffrax"] = "continuation"
     cells_per_layer: Annotated[int, Quantity(low=1, high=20, whole=True)] = 2
+    """Radial cells of a layer during a search, and of every e-fold by which the depth plus 1 nm grows over it: a thick
+    layer close to the surface has more."""
     judge_cells_per_layer: Annotated[int, Quantity(low=1, high=40, whole=True)] = 4
+    """The same for the numbers that are reported."""
 
     @model_validator(mode="after")
     def _judge_is_finer(self) -> Solver:
