@@ -75,7 +75,7 @@ class Robust:
         over = ", over batches and over the errors of the parameters" if self.parameters else " in a batch"
         return {
             "mean": f"mean over the particles{over}",
-            "quantile": f"value that {self.level:.0%} of the particles do not reach{over}",
+            "quantile": f"value that {1.0 - self.level:.0%} of the particles reach or better{over}",
             "yield": f"share of the particles that meets {self.specification:g}{over}",
         }[self.aim]
 
