@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from padesign.calibration.forward import Fitted, fitted_values
+from padesign.config import free_variables
 from padesign.config.build import build_design, build_space
 from padesign.config.schema import RunFile
 from padesign.design.scene import Scene, solve_particle
@@ -27,13 +28,14 @@ class FittedSystem:
             raise InputError(f"{run.name} has no particle", file=str(file))
         if not run.emission:
             raise InputError(f"{run.name} names no band in `emission`", file=str(file))
+        free = free_variables(run)
+        if free:
+            what = f"{free[0].path} is free, and only one design can be compared with what was observed"
+            raise InputError(what, cure="give the particle that was made, with every number fixed", file=str(file))
         hosts = [str(layer.host) for layer in run.particle.layers]
         sets = {host: fitted.set_of(host) for host in hosts} | dict(run.parameter_sets)
-        self.run, self.keys, self.band = (
-            run.model_copy(update={"parameter_sets": sets}),
-            fitted.keys,
-            str(run.emission[0]),
-        )
+        self.run = run.model_copy(update={"parameter_sets": sets})
+        self.keys, self.band = fitted.keys, str(run.emission[0])
         self.space, self.design = build_space(self.run), build_design(self.run)
         self.sets = [load_parameter_set(sets[name]) for name in self.space.slot_hosts({})]
         values, carried = fitted.values(self.sets)

@@ -35,6 +35,15 @@ def refuse(what: str, cure: str = "") -> PydanticCustomError:
     return complaint([Problem((), what, cure)])
 
 
+def demand_one(block: Any, names: Iterable[str], noun: str, without: str, cure: str) -> None:
+    """Raise unless exactly one of some optional fields of a block is given; `noun` is what each of them says."""
+    given = [name for name in names if getattr(block, name) is not None]
+    if not given:
+        raise refuse(without, cure)
+    if len(given) > 1:
+        raise complaint([Problem((given[1],), f"is a second {noun} beside `{given[0]}`", "keep one of them")])
+
+
 def show(value: Any) -> str:
     """A value as the user wrote it, short."""
     if isinstance(value, bool):

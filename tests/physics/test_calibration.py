@@ -179,6 +179,23 @@ def test_numbers_of_a_laboratory_are_fitted_by_their_exact_derivatives(measured:
     assert found.converged and found.chi_square < 0.05
 
 
+def test_only_one_design_under_the_conditions_of_the_measurement_can_be_fitted(tmp_path: Path) -> None:
+    told = {"value": 20.0, "unit": "1", "sigma_ln": 0.1, "definition": "S", "source": "curve.csv"}
+    (tmp_path / "calibration.yaml").write_text(FILE.format(observations="seen.yaml"))
+    free = SMALL_TM.replace("thickness_nm: 5.6", "thickness_nm: {min: 4, max: 6}")
+    (tmp_path / "fixed.yaml").write_text(SMALL_TM)
+    (tmp_path / "free.yaml").write_text(free)
+    for design, wavelength_nm, said in (
+        ("free.yaml", 1064.0, "is free"),
+        (None, 1064.0, "what was measured"),
+        ("fixed.yaml", 852.0, "852"),
+    ):
+        record = told | {"kind": "S", "design": design, "conditions": {"wavelength_nm": wavelength_nm}}
+        YAML(typ="safe").dump({"version": 1, "observations": [record]}, tmp_path / "seen.yaml")
+        with pytest.raises(InputError, match=said):
+            load_calibration(tmp_path / "calibration.yaml")
+
+
 def test_what_lies_outside_the_range_of_a_set_is_told_by_kind() -> None:
     valid = ValidRange({"Tm": (0.1, 15.0)}, (295.0, 295.0), (1064.0,))
     assert valid.outside({"Tm": [8.0, 15.0]}, 295.0, [1064.0]) == []

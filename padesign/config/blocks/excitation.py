@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Self
 
 from pydantic import model_validator
 
@@ -52,6 +52,9 @@ class Shelf(Closed):
 
 
 class _WindowEnds(Closed):
+    min: float
+    max: float
+
     @model_validator(mode="before")
     @classmethod
     def _not_a_number(cls, data: Any) -> Any:
@@ -60,17 +63,17 @@ class _WindowEnds(Closed):
             raise refuse(f"must be a window, but is {show(data)}", cure)
         return data
 
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        raise_unless_below(self.min, self.max)
+        return self
+
 
 class Window(_WindowEnds):
     """Lowest and highest irradiance of the power curve."""
 
     min: Irradiance
     max: Irradiance
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Window:
-        raise_unless_below(self.min, self.max)
-        return self
 
 
 class PowerWindow(_WindowEnds):
@@ -82,11 +85,6 @@ class PowerWindow(_WindowEnds):
     @property
     def ends(self) -> tuple[float, float]:
         return self.min, self.max
-
-    @model_validator(mode="after")
-    def _ordered(self) -> PowerWindow:
-        raise_unless_below(self.min, self.max)
-        return self
 
 
 class Beam(Closed):

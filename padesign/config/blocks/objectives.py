@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, model_validator
 
-from padesign.config.quantity import Problem, Quantity, complaint, refuse
+from padesign.config.quantity import Problem, Quantity, complaint, demand_one, refuse
 from padesign.config.values import Aperture, Closed, Flag, Irradiance, Milliseconds, PhotonRate, Text, Transition
 
 
@@ -56,11 +56,8 @@ class Colour(Closed):
 
     @model_validator(mode="after")
     def _one_target(self) -> Colour:
-        given = [key for key in ("target", "target_uv", "target_xy") if getattr(self, key) is not None]
-        if not given:
-            raise refuse("has no target colour", "add `target: green`, `target_uv: {u: ..., v: ...}` or `target_xy`")
-        if len(given) > 1:
-            raise complaint([Problem((given[1],), f"is a second target beside `{given[0]}`", "keep one of them")])
+        cure = "add `target: green`, `target_uv: {u: ..., v: ...}` or `target_xy`"
+        demand_one(self, ("target", "target_uv", "target_xy"), "target", "has no target colour", cure)
         return self
 
 
@@ -117,10 +114,9 @@ class RiseTime(Closed):
 
     @model_validator(mode="after")
     def _one_irradiance(self) -> RiseTime:
-        if self.at_irradiance_kW_per_cm2 is None and self.times_threshold is None:
-            raise refuse("has no irradiance", "add `at_irradiance_kW_per_cm2: ...` or `times_threshold: ...`")
-        if self.at_irradiance_kW_per_cm2 is not None and self.times_threshold is not None:
-            raise complaint([Problem(("times_threshold",), "is a second irradiance", "keep one of them")])
+        cure = "add `at_irradiance_kW_per_cm2: ...` or `times_threshold: ...`"
+        names = ("at_irradiance_kW_per_cm2", "times_threshold")
+        demand_one(self, names, "irradiance", "has no irradiance", cure)
         return self
 
 
