@@ -21,8 +21,8 @@ from optuna.trial import TrialState
 from experiments.verify_rows import Row, at_most
 from padesign.design.trial import Candidate, Task
 from padesign.search import Campaign, CampaignSettings, RunFolder
-from padesign.search.campaign import TrialFinished
 from padesign.search.engines import AbstractEngine, DaskEngine, LocalEngine, SharedEngine, work
+from padesign.search.events import TrialFinished
 from padesign.tracking import MlflowTracker
 
 KINDS = ("serial", "local", "shared", "dask")

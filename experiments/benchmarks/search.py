@@ -39,7 +39,7 @@ from padesign.design.trial import Candidate, Option
 from padesign.errors import InputError
 from padesign.programs import program
 from padesign.search import Campaign, CampaignSettings, RunFolder
-from padesign.search.campaign import TrialFinished
+from padesign.search.events import TrialFinished
 from padesign.search.journal import has_result
 
 RESULTS = Path(__file__).parents[1] / "results"

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from padesign.cli.console import clean, number, say, unit_suffix
-from padesign.search.campaign import CampaignStarted, Event, InnerStep, Notice, TrialFinished, TrialStarted
+from padesign.search.events import CampaignStarted, Event, InnerStep, Notice, TrialFinished, TrialStarted
 
 _EVERY_s = 10.0
 

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any, final
 
 from padesign.design.cost import EQUIVALENT, LEAST_TRIAL
-from padesign.design.trial import AbstractProblem, Option, Task
+from padesign.design.trial import AbstractProblem, Task
 from padesign.errors import InputError
 from padesign.search.engines import AbstractEngine, Answer, SerialEngine
+from padesign.search.events import CampaignStarted, Event, InnerStep, Notice, TrialFinished, TrialStarted
 from padesign.search.front import Front, find_front
 from padesign.search.journal import Journal, Proposal, has_result
 from padesign.search.repeats import go_on_from, rival, worth_repeating
@@ -67,63 +68,11 @@ class CampaignSettings:
             raise InputError(f"`patience` must be at least 1, but is {self.patience}", path=("patience",))
 
 
-@final
-@dataclass(frozen=True)
-class CampaignStarted:
-    """The session begins with `finished` of `total` trials on disk."""
-
-    finished: int
-    total: int
-
-
-@final
-@dataclass(frozen=True)
-class TrialStarted:
-    number: int
-    total: int
-    choice: Mapping[str, Option]
-
-
-@final
-@dataclass(frozen=True)
-class InnerStep:
-    """One step of the inner optimisation of trial `number`."""
-
-    number: int
-    step: int
-    values: Mapping[str, float]
-
-
-@final
-@dataclass(frozen=True)
-class TrialFinished:
-    """`best` is the best feasible trial so far; `trial_s` the mean over the last trials, `left_s` the time to go."""
-
-    record: TrialRecord
-    finished: int
-    total: int
-    best: TrialRecord | None
-    feasible_share: float
-    trial_s: float
-    left_s: float
-
-
 def seconds_per_trial(durations_s: Sequence[float], slots: int = 1) -> float:
     """Mean of the last trials, in seconds; the first one of every slot counts only alone, since it compiles."""
     warm = durations_s[slots:] or durations_s
     recent = warm[-_RECENT:]
     return sum(recent) / len(recent)
-
-
-@final
-@dataclass(frozen=True)
-class Notice:
-    """Something the user should read."""
-
-    text: str
-
-
-Event = CampaignStarted | TrialStarted | InnerStep | TrialFinished | Notice
 
 
 @final

@@ -22,8 +22,9 @@ from optuna.trial import TrialState
 
 import padesign
 from padesign.search import Campaign, CampaignResult, CampaignSettings, RunFolder
-from padesign.search.campaign import ALL_DONE, INTERRUPTED, TrialFinished
+from padesign.search.campaign import ALL_DONE, INTERRUPTED
 from padesign.search.engines import DaskEngine, LocalEngine, SharedEngine
+from padesign.search.events import TrialFinished
 from tests.systems.cheap import Cheap, make, write
 
 KILLS, SEED = 3, 11

@@ -27,11 +27,9 @@ from padesign.search.campaign import (
     Campaign,
     CampaignResult,
     CampaignSettings,
-    InnerStep,
-    Notice,
-    TrialFinished,
     seconds_per_trial,
 )
+from padesign.search.events import InnerStep, Notice, TrialFinished
 from padesign.search.journal import guidance, told_constraints
 from padesign.search.runfolder import RunFolder, TrialRecord
 from padesign.search.sampler import build_sampler
