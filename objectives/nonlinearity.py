@@ -32,9 +32,9 @@ class Nonlinearity(AbstractObjective):
     unit: ClassVar[str] = "1"
     maximise: ClassVar[bool] = True
     definition: ClassVar[str] = (
-        "S_window: largest mean slope of log emission against log irradiance over the stated window (0.05 decade "
-        "unless said otherwise) on an upward sweep inside the power window and below the irradiance cap; brightness is "
-        "the band's photons per second at the cap (or at the window's upper end)"
+        "S_window: largest mean slope of log emission against log irradiance over {window_decades} decade on an upward "
+        "sweep inside the power window and below the irradiance cap; brightness is the band's photons per second at "
+        "the cap (or at the window's upper end)"
     )
     blind_to: ClassVar[str] = "threshold, rise time, and whether the jump of a bistable design is reproducible"
     without_value: ClassVar[str] = "no finite slope in the power window"

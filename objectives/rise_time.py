@@ -55,9 +55,8 @@ class RiseTime(AbstractObjective):
     unit: ClassVar[str] = "ms"
     maximise: ClassVar[bool] = False
     definition: ClassVar[str] = (
-        "time from switching on, from rest in the dark, until the band reaches `percent` (90 unless said otherwise) of "
-        "its steady emission at the stated irradiance or multiple of the linear-stability threshold; with `target_ms` "
-        "the distance from it"
+        "time from switching on, from rest in the dark, until the band reaches {percent} % of its steady emission at "
+        "the stated irradiance or multiple of the linear-stability threshold; with `target_ms` the distance from it"
     )
     blind_to: ClassVar[str] = "nonlinearity, and the rise at other irradiances"
     without_value: ClassVar[str] = (

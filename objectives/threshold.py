@@ -23,7 +23,7 @@ class Threshold(AbstractObjective):
     """Irradiance at which the unexcited particle becomes unstable (linear stability)."""
 
     emission: str = eqx.field(static=True)
-    min_nonlinearity: float | None = eqx.field(static=True, default=5.0)
+    min_nonlinearity: float = eqx.field(static=True, default=5.0)
     min_photons_per_s: float | None = eqx.field(static=True, default=None)
     window_decades: float = eqx.field(static=True, default=0.05)
 
@@ -34,7 +34,7 @@ class Threshold(AbstractObjective):
         "linear-stability threshold: lowest irradiance at which the particle with every ion in its ground state is "
         "unstable against avalanching; within a few percent of the power of largest slope. Where the avalanche sets in "
         "below that (negative curvature, as in a bistable design), the middle of the steepest window. Counts only with "
-        "S_window of at least `min_nonlinearity` (5 unless said otherwise)"
+        "S_window (over {window_decades} decade) of at least {min_nonlinearity}"
     )
     blind_to: ClassVar[str] = "how much steeper than `min_nonlinearity` the curve is, and rise time"
     without_value: ClassVar[str] = "no avalanche up to ten times the power window"
@@ -71,9 +71,7 @@ class Threshold(AbstractObjective):
         exact = solution.steepest(band)
         photons = jnp.exp(solution.log_photons_per_s([band], solution.log_irradiance_max)[0])
         value = jnp.exp(self._log_onset(threshold, slope)) / 1e3
-        violations = {}
-        if self.min_nonlinearity:
-            violations["min_nonlinearity"] = self.min_nonlinearity - slope.value
+        violations = {"min_nonlinearity": self.min_nonlinearity - slope.value}
         if self.min_photons_per_s:
             violations["min_photons_per_s"] = self.min_photons_per_s - photons
         return Verdict(

@@ -201,7 +201,7 @@ class Report:
             finite(
                 {
                     **result.to_json(),
-                    "definition": objective.definition,
+                    "definition": objective.statement,
                     "blind_to": objective.blind_to,
                     "best_designs": [record(row, self._run) for row in self.rows if row.trial is not None],
                     "references": [record(row, self._run) for row in self.rows if row.trial is None],

@@ -187,7 +187,7 @@ def _print(run: RunFile, result: CampaignResult, rows: list[Row], note: str, pro
     done = f"{len(result.trials)} trial{'s' * (len(result.trials) != 1)}, {result.feasible_share:.0%} feasible"
     name = name_of_value(run, result.objective)
     print_designs(f"Best designs ({done}; {better} is better)", name, result.unit, rows)
-    emit(f"{result.objective}: {problem.objective.definition}.")
+    emit(f"{result.objective}: {problem.objective.statement}.")
     if problem.robust is not None:
         emit(f'{problem.robust.meaning} Every column but "{name}" is of the particle as drawn.')
     emit(f"Not part of the aim: {problem.objective.blind_to}.")

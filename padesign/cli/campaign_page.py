@@ -133,7 +133,7 @@ def _card(row: Row, name: str, unit: str, pictures: Mapping[str, str], recipes: 
 
 
 def _definitions(rows: Sequence[Row], objective: AbstractObjective) -> list[tuple[str, str]]:
-    found = [(objective.name, objective.definition), ("not part of the aim", objective.blind_to)]
+    found = [(objective.name, objective.statement), ("not part of the aim", objective.blind_to)]
     if rows:
         found += [(label, text) for label, _, _, text in numbers_of(rows[0].candidate.metrics)]
     return found

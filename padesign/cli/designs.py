@@ -11,7 +11,7 @@ from padesign.config import RunFile
 from padesign.design.sensitivity import VALUE, Sensitivities, band
 from padesign.design.tolerance import Scatter
 from padesign.design.trial import Candidate
-from padesign.particle.layers import Particle
+from padesign.particle.layers import Layer, Particle
 from padesign.recipe.tables import quantity
 from padesign.search import TrialRecord
 from padesign.search.journal import has_result
@@ -93,13 +93,12 @@ _TOLERANCES = (
 
 
 def near(a: Candidate, b: Candidate) -> bool:
-    """Whether two designs cannot be told apart in the flask: they differ by less than a synthesis hits its target."""
+    """Whether two designs are one: they differ by less than a synthesis hits its target, or in a host without dopants,
+    which changes no rate."""
     if a.design.get("wavelength_nm") != b.design.get("wavelength_nm"):
         return False
     one, two = particle_of(a).layers, particle_of(b).layers
-    if [(x.name, x.host, set(x.dopants_mol_percent)) for x in one] != [
-        (x.name, x.host, set(x.dopants_mol_percent)) for x in two
-    ]:
+    if [_kind(x) for x in one] != [_kind(x) for x in two]:
         return False
     share = quantity("dopant_tolerance_percent_relative").set / 100.0
     core = quantity("core_diameter_tolerance_percent").set / 100.0
@@ -110,6 +109,11 @@ def near(a: Candidate, b: Candidate) -> bool:
         if any(abs(c - y.dopants_mol_percent[ion]) > share * c for ion, c in x.dopants_mol_percent.items()):
             return False
     return True
+
+
+def _kind(layer: Layer) -> tuple[str, str, frozenset[str]]:
+    dopants = frozenset(layer.dopants_mol_percent)
+    return layer.name, layer.host if dopants else "", dopants
 
 
 def distinct_best(trials: Iterable[TrialRecord], count: int) -> list[TrialRecord]:

@@ -54,7 +54,7 @@ def report_page(
         parts += [_safe(run.notes.strip()), ""]
     aim = "Maximise" if result.maximise else "Minimise"
     parts += [
-        f"{aim} **{objective.name}**: {objective.definition}.",
+        f"{aim} **{objective.name}**: {objective.statement}.",
         "",
         *([robust.meaning, ""] if (robust := build_robust(run)) is not None else []),
         f"Not part of the aim: {objective.blind_to}.",

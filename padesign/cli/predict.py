@@ -58,7 +58,7 @@ def objective_prediction(
     run: RunFile, particle: Particle, candidate: Candidate, objective: AbstractObjective
 ) -> Prediction:
     """The prediction of a design that a search found; what is claimed of a batch says so in name and definition."""
-    name, unit, definition = objective.name, objective.unit, objective.definition
+    name, unit, definition = objective.name, objective.unit, objective.statement
     if (robust := build_robust(run)) is not None:
         name, definition = f"{name} of a batch ({robust.aim})", f"{robust.words}; of one particle: {definition}"
         unit = "1" if robust.aim == "yield" else unit

@@ -46,7 +46,7 @@ def show(path: Path, as_json: bool) -> int:
             "objective": objective.name,
             "unit": objective.unit,
             "maximise": wants_more(run, objective),
-            "definition": objective.definition,
+            "definition": objective.statement,
             "best": rows[0].candidate.value if rows else None,
             "designs": [record(row, run) for row in rows],
             "left_s": left * mean_s if running else None,

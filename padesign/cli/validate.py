@@ -35,6 +35,9 @@ from padesign.kinetics.particle_network import particle_model
 from padesign.parameters import load_host, mismatch_warning
 
 _MOST_COMBINATIONS = 100_000
+_SECONDS_OF_50, _GROWTH = 0.008, 2.3
+"""Time of a power curve with its gradient at 50 unknowns on one core, and the power of the unknowns with which it
+grows: from the table of `experiments.benchmarks.scale` (50 to 405 unknowns)."""
 
 
 def validate(file: Path, overrides: Sequence[str]) -> int:
@@ -91,7 +94,7 @@ def _particle_lines(loaded: LoadedRun) -> list[tuple[str, str]]:
     if run.objective is not None:
         objective = build_objective(run)
         lines.append(
-            ("objective", f"{'largest' if objective.maximise else 'smallest'} {objective.name}: {objective.definition}")
+            ("objective", f"{'largest' if objective.maximise else 'smallest'} {objective.name}: {objective.statement}")
         )
         lines += _objective_limits(run)
         if (robust := build_robust(run)) is not None:
@@ -102,6 +105,7 @@ def _particle_lines(loaded: LoadedRun) -> list[tuple[str, str]]:
         search = run.search
         each = f", each of {run.robust.samples} particles" if run.robust is not None else ""
         lines.append(("search", f"{search.trials} trials of {search.starts} × {search.steps} gradient steps{each}"))
+        lines.append(("time", _time(run, counts[0])))
         lines += _grid(run)
     for reference in run.compare_with:
         build_reference(run, reference)
@@ -124,6 +128,15 @@ def _particle_lines(loaded: LoadedRun) -> list[tuple[str, str]]:
     fixed_next = "padesign evaluate, sweep, network or recipe"
     lines.append(("next", "padesign run" if run.objective is not None and free else fixed_next))
     return lines
+
+
+def _time(run: RunFile, unknowns: int) -> str:
+    """What the search costs at most, from the number of unknowns alone."""
+    search, particles = run.search, 1 if run.robust is None else run.robust.samples
+    solves = search.trials * (search.starts + 1) * search.steps * particles
+    seconds = solves * _SECONDS_OF_50 * (unknowns / 50.0) ** _GROWTH
+    said = f"{seconds / 3600:.0f} h" if seconds > 7200 else f"{max(seconds / 60, 1):.0f} min"
+    return f"about {said} of one core or less for {solves} gradients (a guess from the unknowns), beside compiling"
 
 
 def _objective_limits(run: RunFile) -> list[tuple[str, str]]:

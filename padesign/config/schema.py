@@ -24,29 +24,47 @@ class RunFile(Closed):
     """One run: a particle or a hand-written network, its excitation, and what the search shall make of it."""
 
     version: Literal[1]
+    """Version of this format."""
     name: FileSafe
+    """Name of the run; its folder begins with it."""
     notes: Text | None = None
+    """Whatever you want to find again in report and dashboard."""
     parameter_sets: dict[Host, Text] = Field(default_factory=dict)
     """Parameter set for a host, where the default one is not wanted."""
     shelf: Shelf | None = None
+    """What the laboratory has."""
     excitation: Excitation
+    """Laser, window of the power curve, further beams."""
     temperature_K: Temperature = 295.0
+    """Temperature of the sample."""
     particle: ParticleSpec | None = None
+    """The particle and what may vary in it; or give `network`."""
     network: Network | None = None
+    """Levels and processes written by hand; or give `particle`."""
     emission: tuple[Transition, ...] | None = None
     """Transitions to report, such as "Tm:3H4 -> Tm:3H6"."""
     objective: Objective | None = None
+    """What the search aims at."""
     characterise: Characterise = Characterise()
+    """Microscope and batch, for `padesign characterise`."""
     dynamics: Dynamics | None = None
     """How the beam goes with time, for `padesign dynamics`."""
     search: Search = Search()
+    """How much is tried, by whom and where."""
     rounding: Rounding = Rounding()
+    """The grid of what can be made."""
     robust: Robust | None = None
+    """Aim at a batch with the errors of a synthesis instead of one particle."""
     solver: Solver = Solver()
+    """Accuracy of search and of reported numbers."""
     recipes: Recipes = Recipes()
+    """What the recipes of the best designs assume."""
     tracking: Tracking = Tracking()
+    """Where designs are logged."""
     output: Output = Output()
+    """Where the run folder goes."""
     compare_with: tuple[Reference, ...] = ()
+    """Published particles that are computed beside the new designs."""
     reported: Reported | None = None
     """What a publication reports of this very system; shown beside the model's numbers, never used."""
 

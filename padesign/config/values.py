@@ -105,8 +105,8 @@ class Range(Closed, Generic[T]):
 
     model_config = ConfigDict(use_attribute_docstrings=False)  # pydantic cannot find the source of Range[...]
 
-    min: T
-    max: T
+    min: T = Field(description="The lower limit.")
+    max: T = Field(description="The upper limit.")
     start: T | None = Field(None, description="Where the search starts; by default it draws a start inside the range.")
 
     @model_validator(mode="after")
@@ -131,7 +131,7 @@ class Choice(Closed, Generic[Option]):
 
     model_config = ConfigDict(use_attribute_docstrings=False)
 
-    choice: tuple[Option, ...]
+    choice: tuple[Option, ...] = Field(description="The options, at most 50.")
 
     @model_validator(mode="after")
     def _options(self) -> Choice[Option]:
@@ -289,13 +289,13 @@ class ThicknessChoice(Choice[Thickness]):
 class DopantRange(Range[MolPercent]):
     """A free share of an ion; `optional` lets the outer search leave the ion out."""
 
-    optional: Flag = False
+    optional: Flag = Field(False, description="The outer search may leave the ion out.")
 
 
 class DopantChoice(Choice[MolPercent]):
     """Shares of an ion to choose from; `optional` lets the outer search leave the ion out."""
 
-    optional: Flag = False
+    optional: Flag = Field(False, description="The outer search may leave the ion out.")
 
 
 class WavelengthChoice(Choice[Wavelength]):

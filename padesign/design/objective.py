@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import dataclasses
 from collections.abc import Mapping
 from typing import ClassVar, NamedTuple
 
@@ -45,6 +46,7 @@ class AbstractObjective(eqx.Module):
     unit: ClassVar[str]
     maximise: ClassVar[bool]
     definition: ClassVar[str]
+    """What the number is; a field's name in braces, {percent}, stands for its value (see `statement`)."""
     blind_to: ClassVar[str]
     without_value: ClassVar[str]
     """What it means when a solved design has no such number, as told to the user."""
@@ -59,6 +61,16 @@ class AbstractObjective(eqx.Module):
     def aims(self) -> Mapping[str, bool]:
         """Metrics of which a search wants the Pareto front, and whether larger is better; empty for a single aim."""
         return {}
+
+    @property
+    def statement(self) -> str:
+        """`definition` with the numbers of this very objective."""
+        text = self.definition
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, int | float):
+                text = text.replace(f"{{{field.name}}}", f"{value:g}")
+        return text
 
     @property
     def varies(self) -> bool:

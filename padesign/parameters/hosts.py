@@ -18,7 +18,7 @@ HOSTS_FILE = Path(__file__).parents[1] / "data" / "hosts.yaml"
 GLASS = "glass"
 """`crystal_system` of a host without a lattice."""
 POOR_GROWTH_PERCENT = 2.0
-"""Mismatch above which a conformal shell is doubtful (rule of thumb, no publication)."""
+"""Mismatch above which a shell may grow unevenly (rule of thumb, no publication)."""
 NO_GROWTH_PERCENT = 5.0
 """Mismatch above which no conformal shell is expected (rule of thumb, no publication)."""
 
@@ -145,7 +145,7 @@ def mismatch_percent(core: Host, shell: Host) -> float | None:
 def mismatch_warning(core: Host, shell: Host) -> str:
     """What the lattices say against growing `shell` on `core`, `""` where nothing does.
 
-    Above `POOR_GROWTH_PERCENT` conformal growth is doubtful, above `NO_GROWTH_PERCENT` it needs a stated reason.
+    Above `POOR_GROWTH_PERCENT` growth may be uneven, above `NO_GROWTH_PERCENT` it needs a stated reason.
     """
     if core.name == shell.name:
         return ""
@@ -153,11 +153,13 @@ def mismatch_warning(core: Host, shell: Host) -> str:
     mismatch = mismatch_percent(core, shell)
     if mismatch is None:
         return f"{pair}: no common crystal system with known lattice constants, a conformal shell needs a stated reason"
+    if mismatch <= POOR_GROWTH_PERCENT:
+        return ""
+    assumed = " (lattice constants: an assumption)" if core.lattice_assumption or shell.lattice_assumption else ""
+    text = f"{pair}: lattice mismatch {mismatch:.1f} %{assumed}"
     if mismatch > NO_GROWTH_PERCENT:
-        return f"{pair}: lattice mismatch {mismatch:.1f} %, no conformal shell expected unless a reason is stated"
-    if mismatch > POOR_GROWTH_PERCENT:
-        return f"{pair}: lattice mismatch {mismatch:.1f} %, poor conformal growth"
-    return ""
+        return f"{text}, no conformal shell expected unless a reason is stated"
+    return f"{text}, above the {POOR_GROWTH_PERCENT:g} % of a rule of thumb: mind uneven growth"
 
 
 def _dispersion(row: Mapping[str, Any], references: Mapping[str, str]) -> Dispersion:

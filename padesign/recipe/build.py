@@ -86,7 +86,7 @@ class _Grown:
     variance_nm2: float = 0.0
     mmol_by_ion: tuple[tuple[str, float], ...] = ()
     stage: str = ""
-    cation: str | None = None
+    host: str | None = None
 
 
 def formula_of(composition: Mapping[str, float], template: str) -> str:
@@ -126,7 +126,7 @@ def _grow(plan: _LayerPlan, before: _Grown) -> tuple[_Grown, float, float]:
         variance_nm2=before.variance_nm2 + tolerance**2,
         mmol_by_ion=tuple(by_ion.items()),
         stage=plan.name,
-        cation=plan.lattice.cation,
+        host=plan.layer.host,
     )
     return after, layer_mmol, tolerance
 
@@ -187,7 +187,8 @@ def _stage(
         in_one_step=not by_layers,
         composition=plan.composition,
         cation=plan.lattice.cation,
-        inner_cation=before.cation,
+        host=plan.layer.host,
+        inner_host=before.host,
     )
     return Stage(
         name=plan.name,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from padesign.parameters import load_host, mismatch_warning
+from padesign.parameters.hosts import hosts
 from padesign.recipe.numbers import amount, percent, plain
 from padesign.recipe.schema import Check, Performance, Share, Stage, TargetLayer
-from padesign.recipe.tables import Route, procedure, quantity
+from padesign.recipe.tables import Route, quantity
 
 
 def stage_checks(layer: TargetLayer, route: Route, previous: str, kept_mmol: float) -> tuple[Check, ...]:
@@ -105,11 +107,6 @@ def final_checks(performance: Performance, *, has_shell: bool) -> tuple[Check, .
     return tuple(checks)
 
 
-def _mismatch_percent(inner: str, outer: str) -> float:
-    a = procedure().lattice_a_nm
-    return 200.0 * abs(a[inner].set - a[outer].set) / (a[inner].set + a[outer].set)
-
-
 def layer_warnings(
     *,
     is_core: bool,
@@ -117,7 +114,8 @@ def layer_warnings(
     in_one_step: bool,
     composition: Mapping[str, float],
     cation: str,
-    inner_cation: str | None,
+    host: str,
+    inner_host: str | None,
 ) -> list[str]:
     """What a chemist should know before starting this layer."""
     found = []
@@ -140,12 +138,8 @@ def layer_warnings(
             "Beta-NaLuF4 forms less readily than beta-NaYF4; about 10 mol% Gd was found best (doi:10.1039/C7RA07902H), "
             "but it changes the design: simulate it first."
         )
-    limit = quantity("largest_mismatch_percent").set
-    if inner_cation is not None and _mismatch_percent(inner_cation, cation) >= limit:
-        found.append(
-            f"The lattices of the {inner_cation} and {cation} hosts differ by about {limit:g} % or more: the shell "
-            "may grow unevenly; put a Y layer between them or expect strain."
-        )
+    if inner_host in hosts() and host in hosts() and (text := mismatch_warning(load_host(inner_host), load_host(host))):
+        found.append(f"{text}.")
     return found
 
 

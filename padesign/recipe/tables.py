@@ -141,7 +141,6 @@ class Procedure(Table):
     quantities: dict[str, Quantity]
     stock: StockRule
     flasks_mL: tuple[float, ...]
-    lattice_a_nm: dict[str, Quantity]
 
 
 class HazardEntry(Table):

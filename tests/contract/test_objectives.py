@@ -152,6 +152,7 @@ def test_an_objective_says_what_it_is(name: str) -> None:
     for text in (one.unit, one.definition, one.blind_to, one.without_value):
         assert text.strip() == text and text
     assert not one.definition.endswith(".")
+    assert "{" not in one.statement
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 
 from padesign.cli import app
 from padesign.cli.console import number
-from padesign.cli.designs import Row
+from padesign.cli.designs import Row, near
 from padesign.cli.page import sensitivity_table
 from padesign.cli.sweep import parse_axis
 from padesign.design.sensitivity import VALUE
@@ -215,6 +215,16 @@ def test_a_table_of_influences_has_a_column_for_every_head_and_none_twice() -> N
     told = sensitivity_table(row, "threshold")
     assert told["header"] == ["size or share", "usual error", "S (exact)", "threshold"]
     assert told["rows"] == [["core radius", "5 %", "0.5", "-0.3"], ["core Tm", "10 %", "0.2", "-0.1"]]
+
+
+def test_designs_within_the_errors_of_a_synthesis_or_with_another_inert_host_are_one() -> None:
+    def candidate(core: str = "beta-NaYF4", shell: str = "beta-NaYF4", tm: float = 8.0) -> Candidate:
+        layers = (Layer("core", core, 8.5, {"Tm": tm}), Layer("shell", shell, 5.0))
+        return Candidate("ok", 1.0, 1.0, {}, {"particle": Particle(layers).to_json()}, {})
+
+    one = candidate()
+    assert near(one, candidate(shell="beta-NaLuF4")) and near(one, candidate(tm=8.5))
+    assert not near(one, candidate(core="beta-NaLuF4")) and not near(one, candidate(tm=10.0))
 
 
 def test_mistakes_are_told_before_anything_is_solved(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from pydantic import ValidationError
 
 from padesign.errors import InputError
+from padesign.parameters.hosts import hosts
 from padesign.particle.layers import Layer, Particle
 from padesign.recipe import Batch, Lattice, Prediction, Recipe, amounts, build_recipe, write_recipe
 from padesign.recipe.escape import cell, markdown
@@ -344,7 +345,7 @@ def test_unusual_designs_warn() -> None:
     core, thin, thick = (" ".join(stage.warnings) for stage in build(Particle(layers)).stages)
     assert "less readily" in core
     assert "thinner than 1 nm" in thin
-    assert "lattices of the Lu and Gd hosts" in thin
+    assert "beta-NaGdF4 on beta-NaLuF4: lattice mismatch 4.3 %" in thin
     assert "thicker than 6 nm" in thick
     assert "impurity level" in thick
     assert all(stage.warnings == () for stage in build().stages[:2])
@@ -373,7 +374,7 @@ def test_tables_are_consistent() -> None:
     assert set(hazards().pictogram_of) == set(hazards().statements)
     assert set(hazards().pictogram_of.values()) == set(hazards().pictograms)
     for route in procedure().routes.values():
-        assert set(route.hosts.values()) <= set(procedure().lattice_a_nm)
+        assert set(route.hosts) <= set(hosts())
     named = {entry.name for entry in hazards().substances}
     assert all(set(route.hazards) <= named for route in procedure().routes.values())
 

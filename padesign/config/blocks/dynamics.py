@@ -17,6 +17,7 @@ class SwitchOn(Closed):
     irradiances_kW_per_cm2: tuple[Irradiance, ...] | None = None
     """By default `points` even in the logarithm over the excitation's window."""
     points: Annotated[int, Quantity(low=1, high=500, whole=True)] = 21
+    """How many irradiances, where none are listed."""
 
 
 class PulseTrain(Closed):
@@ -24,9 +25,13 @@ class PulseTrain(Closed):
 
     kind: Literal["pulses"]
     irradiance_kW_per_cm2: Irradiance
+    """During a pulse."""
     width_ms: tuple[Milliseconds, ...]
+    """Widths of the pulses; every one is a train of its own."""
     period_ms: Milliseconds
+    """From the start of a pulse to that of the next."""
     count: Annotated[int, Quantity(low=1, high=200, whole=True)] = 8
+    """Pulses of a train; the last one is read."""
 
     @model_validator(mode="after")
     def _fits(self) -> PulseTrain:
@@ -51,6 +56,7 @@ class Decay(Closed):
 
     kind: Literal["decay"]
     irradiances_kW_per_cm2: tuple[Irradiance, ...]
+    """Of the steady states from which the light decays."""
 
 
 class PairedPulses(Closed):
@@ -58,8 +64,11 @@ class PairedPulses(Closed):
 
     kind: Literal["paired_pulses"]
     irradiance_kW_per_cm2: Irradiance
+    """During both pulses."""
     width_ms: Milliseconds
+    """Of each of the two."""
     pause_ms: tuple[Milliseconds, ...]
+    """Pauses between the two; every one is a pair of its own."""
 
 
 Frequency = Annotated[float, Quantity("Hz", 1e-6, 1e9)]
@@ -75,6 +84,7 @@ class Modulated(Closed):
     depth: Depth = 1.0
     """The irradiance goes between 1 - `depth` and 1 of the peak."""
     frequency_Hz: tuple[Frequency, ...]
+    """Frequencies of the sine."""
     periods: Annotated[int, Quantity(low=3, high=5000, whole=True)] = 50
     """Periods before the emission is read, from the steady state at the mean irradiance on."""
 
@@ -90,7 +100,9 @@ class SwitchedCourse(Closed):
 
     kind: Literal["switched"]
     on_ms: Annotated[float, Quantity("ms", 0.0, 1e6)] = 0.0
+    """When the beam goes on."""
     off_ms: Milliseconds | None = None
+    """When it goes off; by default never."""
 
     @model_validator(mode="after")
     def _ordered(self) -> SwitchedCourse:
@@ -105,8 +117,11 @@ class PulsedCourse(Closed):
 
     kind: Literal["pulses"]
     width_ms: Milliseconds
+    """Of every pulse."""
     period_ms: Milliseconds
+    """From the start of a pulse to that of the next."""
     count: Annotated[int, Quantity(low=1, high=1000, whole=True)]
+    """How many pulses there are."""
 
     @model_validator(mode="after")
     def _fits(self) -> PulsedCourse:
@@ -121,7 +136,9 @@ class SineCourse(Closed):
 
     kind: Literal["sine"]
     frequency_Hz: Frequency
+    """Frequency of the sine."""
     depth: Depth = 1.0
+    """The irradiance goes between 1 - `depth` and 1 of the beam's."""
 
 
 Course = Annotated[SteadyCourse | SwitchedCourse | PulsedCourse | SineCourse, Field(discriminator="kind")]
@@ -134,6 +151,7 @@ class BeamsInTime(Closed):
     irradiance_kW_per_cm2: Irradiance
     """Peak of the swept laser; those of the other beams stand in `excitation.also`."""
     duration_ms: Milliseconds
+    """How long the light is followed."""
     swept: Course = SwitchedCourse(kind="switched")
     """Course of the swept laser."""
     also: tuple[Course, ...] = ()

@@ -21,10 +21,13 @@ class Shelf(Closed):
     """What the laboratory has; a design may use nothing else. An entry that is left out does not limit."""
 
     ions: tuple[Ion, ...] | None = None
+    """Dopants that are there."""
     lasers_nm: tuple[Wavelength, ...] | None = None
+    """Wavelengths of the lasers that are there."""
     max_irradiance_kW_per_cm2: Irradiance | None = None
     """Largest irradiance at the sample; or give the laser's power and its spot."""
     max_power_mW: Power | None = None
+    """Largest power of the laser at the sample; needs `spot_fwhm_um`."""
     spot_fwhm_um: Spot | None = None
     """Full width at half maximum of the Gaussian spot."""
 
@@ -73,14 +76,18 @@ class Window(_WindowEnds):
     """Lowest and highest irradiance of the power curve."""
 
     min: Irradiance
+    """The lower end."""
     max: Irradiance
+    """The upper end; designs avalanche below it or not at all."""
 
 
 class PowerWindow(_WindowEnds):
     """Lowest and highest laser power of the power curve."""
 
     min: Power
+    """The lower end."""
     max: Power
+    """The upper end; designs avalanche below it or not at all."""
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -91,16 +98,20 @@ class Beam(Closed):
     """A further continuous beam whose irradiance stays the same along the power curve."""
 
     wavelength_nm: Wavelength
+    """Wavelength in vacuum."""
     irradiance_kW_per_cm2: Irradiance
+    """Irradiance at the particle."""
 
 
 class Excitation(Closed):
     """The laser whose power is swept, the window of the power curve, and beams that stay as they are."""
 
     wavelength_nm: FreeWavelength
+    """Wavelength in vacuum of the laser that is swept; a `choice` lets the search pick one."""
     irradiance_kW_per_cm2: Window | None = None
     """Window of the power curve; or give `power_mW` and `spot_fwhm_um`."""
     power_mW: PowerWindow | None = None
+    """Window of the laser power; needs `spot_fwhm_um`, and the particle sits at the peak of the spot."""
     spot_fwhm_um: Spot | None = None
     """Full width at half maximum of the Gaussian spot."""
     also: tuple[Beam, ...] = ()

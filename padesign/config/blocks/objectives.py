@@ -15,10 +15,13 @@ class Nonlinearity(Closed):
 
     kind: Literal["nonlinearity"]
     emission: Transition
+    """The band that is read, such as "Tm:3H4 -> Tm:3H6"."""
     window_decades: Annotated[float, Quantity("", 0.001, 2.0)] = 0.05
     """Width of the power window over which S is read."""
     min_photons_per_s: PhotonRate | None = None
+    """Fewest photons per second of one particle at `max_irradiance_kW_per_cm2`, or at the end of the power window."""
     max_irradiance_kW_per_cm2: Irradiance | None = None
+    """Largest irradiance of the steepest point; by default the end of the window of `excitation`."""
 
 
 class Threshold(Closed):
@@ -26,22 +29,30 @@ class Threshold(Closed):
 
     kind: Literal["threshold"]
     emission: Transition | None = None
+    """The band whose S and brightness are limited, by default the first of `emission`; the threshold is one of the
+    whole particle."""
     min_nonlinearity: Annotated[float, Quantity("", 1.0, 1000.0)] | None = None
+    """Smallest S that the band must reach, 5 by default."""
     min_photons_per_s: PhotonRate | None = None
+    """Fewest photons per second of one particle at the end of the power window."""
 
 
 class TargetUv(Closed):
     """Chromaticity in the CIE 1976 diagram (u', v')."""
 
     u: Annotated[float, Quantity("", 0.0, 0.7)]
+    """The coordinate u'."""
     v: Annotated[float, Quantity("", 0.0, 0.6)]
+    """The coordinate v'."""
 
 
 class TargetXy(Closed):
     """Chromaticity in the CIE 1931 diagram (x, y)."""
 
     x: Annotated[float, Quantity("", 0.0, 0.75)]
+    """The coordinate x."""
     y: Annotated[float, Quantity("", 0.0, 0.85)]
+    """The coordinate y."""
 
 
 class Colour(Closed):
@@ -49,10 +60,15 @@ class Colour(Closed):
 
     kind: Literal["colour"]
     target: Literal["red", "green", "blue", "white"] | None = None
+    """A primary of sRGB, or its white (D65)."""
     target_uv: TargetUv | None = None
+    """Target in the CIE 1976 diagram."""
     target_xy: TargetXy | None = None
+    """Target in the CIE 1931 diagram."""
     at_irradiance_kW_per_cm2: Irradiance
+    """Where the colour is read, coming from below."""
     min_photons_per_s: PhotonRate | None = None
+    """Fewest visible photons per second of one particle there."""
 
     @model_validator(mode="after")
     def _one_target(self) -> Colour:
@@ -66,7 +82,9 @@ class Gain(Closed):
 
     kind: Literal["gain"]
     emission: Transition
+    """The band that is read, such as "Tm:3H4 -> Tm:3H6"."""
     min_photons_per_s: PhotonRate | None = None
+    """Fewest photons per second of one particle at the end of the power window."""
 
 
 class Brightness(Closed):
@@ -74,7 +92,9 @@ class Brightness(Closed):
 
     kind: Literal["brightness"]
     emission: Transition
+    """The band that is read, such as "Tm:3H4 -> Tm:3H6"."""
     at_irradiance_kW_per_cm2: Irradiance
+    """Where the photons are counted, coming from below."""
 
 
 class Resolution(Closed):
@@ -82,10 +102,13 @@ class Resolution(Closed):
 
     kind: Literal["resolution"]
     emission: Transition
+    """The band that is read, such as "Tm:3H4 -> Tm:3H6"."""
     at_irradiance_kW_per_cm2: Irradiance
     """Peak irradiance of the focus."""
     numerical_aperture: Aperture = 1.49
+    """Of the objective lens that focuses the excitation; with its wavelength it gives the width of the focus."""
     min_photons_per_s: PhotonRate | None = None
+    """Fewest photons per second of one particle at the peak of the focus."""
 
 
 class ColourChange(Closed):
@@ -93,8 +116,11 @@ class ColourChange(Closed):
 
     kind: Literal["colour_change"]
     from_irradiance_kW_per_cm2: Irradiance
+    """The lower irradiance."""
     to_irradiance_kW_per_cm2: Irradiance
+    """The higher irradiance."""
     min_photons_per_s: PhotonRate | None = None
+    """Fewest visible photons per second of one particle at the dimmer of the two."""
 
 
 class RiseTime(Closed):
@@ -102,15 +128,19 @@ class RiseTime(Closed):
 
     kind: Literal["rise_time"]
     emission: Transition
+    """The band that is read, such as "Tm:3H4 -> Tm:3H6"."""
     at_irradiance_kW_per_cm2: Irradiance | None = None
+    """The irradiance that is switched on; or give `times_threshold`."""
     times_threshold: Annotated[float, Quantity("", 0.01, 100.0)] | None = None
     """The irradiance as a multiple of the linear-stability threshold of each design; or give the irradiance itself."""
     percent: Literal[10, 50, 90] = 90
     """Share of the steady emission."""
     target_ms: Milliseconds | None = None
+    """The time wanted; by default the shortest."""
     longest_ms: Milliseconds = 1000.0
     """How long a rise is followed; one that takes longer has no value."""
     min_photons_per_s: PhotonRate | None = None
+    """Fewest photons per second of one particle once the emission is steady."""
 
     @model_validator(mode="after")
     def _one_irradiance(self) -> RiseTime:
@@ -125,7 +155,9 @@ class Hysteresis(Closed):
 
     kind: Literal["hysteresis"]
     emission: Transition
+    """The band that is read, such as "Tm:3H4 -> Tm:3H6"."""
     min_photons_per_s: PhotonRate | None = None
+    """Fewest photons per second of one particle at the end of the power window."""
 
 
 class ThermalSensitivity(Closed):
@@ -133,10 +165,13 @@ class ThermalSensitivity(Closed):
 
     kind: Literal["thermal_sensitivity"]
     emission: Transition
+    """The band that is read, such as "Tm:3H4 -> Tm:3H6"."""
     at_irradiance_kW_per_cm2: Irradiance
+    """Where the band is read, coming from below."""
     ratio_to: Transition | None = None
     """Second band: the ratio of the first to it counts."""
     min_photons_per_s: PhotonRate | None = None
+    """Fewest photons per second of one particle in the dimmer band."""
 
 
 class Lifetime(Closed):
@@ -144,7 +179,9 @@ class Lifetime(Closed):
 
     kind: Literal["lifetime"]
     emission: Transition
+    """The band that is read, such as "Tm:3H4 -> Tm:3H6"."""
     target_ms: Milliseconds
+    """The lifetime wanted."""
 
 
 class Custom(Closed):
@@ -152,7 +189,9 @@ class Custom(Closed):
 
     kind: Literal["custom"]
     name: Text
+    """Name of the entry point in the group `padesign.objectives`."""
     options: dict[Text, JsonValue] = Field(default_factory=dict)
+    """What the objective is made from; it says itself what it takes."""
 
 
 SingleObjective = Annotated[
@@ -176,9 +215,13 @@ class Part(Closed):
     """One aim among several: `weight` makes it count, `at_least` and `at_most` limit its value in its own unit."""
 
     objective: SingleObjective
+    """One objective with its own fields."""
     weight: Annotated[float, Quantity("", 0.0, 1e6)] = 0.0
+    """What the logarithm of its value counts in the sum; 0 for a part that only limits."""
     at_least: Annotated[float, Quantity("", 1e-30, 1e30)] | None = None
+    """Smallest value, in the part's unit."""
     at_most: Annotated[float, Quantity("", 1e-30, 1e30)] | None = None
+    """Largest value, in the part's unit."""
 
     @model_validator(mode="after")
     def _does_something(self) -> Part:
@@ -192,6 +235,7 @@ class Composite(Closed):
 
     kind: Literal["composite"]
     parts: tuple[Part, ...]
+    """The aims and limits."""
     front: Flag = False
     """Every trial follows weights of its own, drawn around those of the parts, so that trials spread over the front."""
 

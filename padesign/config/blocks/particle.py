@@ -32,9 +32,13 @@ class Layer(Closed):
     """One concentric layer: the first is the core and has a diameter, every other one a thickness."""
 
     name: FileSafe
+    """What tables, messages and recipes call it."""
     host: FreeHost
+    """Host crystal; a `choice` lets the search pick one."""
     diameter_nm: FreeDiameter | None = None
+    """Diameter of the core: of the first layer only."""
     thickness_nm: FreeThickness | None = None
+    """Thickness of a shell: of every further layer."""
     optional: Flag = False
     """The outer search may leave the layer out."""
     dopants_mol_percent: dict[Ion, FreeMolPercent] = Field(default_factory=dict)
@@ -54,10 +58,15 @@ class FixedLayer(Closed):
     """A layer without free values."""
 
     name: FileSafe
+    """What tables and messages call it."""
     host: Host
+    """Host crystal."""
     diameter_nm: Diameter | None = None
+    """Diameter of the core: of the first layer only."""
     thickness_nm: Thickness | None = None
+    """Thickness of a shell: of every further layer."""
     dopants_mol_percent: dict[Ion, MolPercent] = Field(default_factory=dict)
+    """Share of each ion among the host's dopable cation sites."""
 
     @model_validator(mode="after")
     def _sound(self) -> FixedLayer:
@@ -70,6 +79,7 @@ class Acceptors(Closed):
     """Acceptors at the surface that can be filled: each takes one excitation at a time."""
 
     per_nm2: Annotated[float, Quantity("1/nm^2", 1e-6, 100.0)]
+    """How many there are on the surface of the particle."""
     recovery_s: Annotated[float, Quantity("s", 1e-12, 1e3)]
     """Time after which a filled acceptor takes the next excitation."""
 
@@ -83,6 +93,7 @@ class Surroundings(Closed):
     ligand: Ligand | None = None
     """Ligand or solvent at the surface, whose vibrations take up energy; without it the parameter set's losses hold."""
     saturable_acceptors: Acceptors | None = None
+    """Acceptors that fill up; by default acceptors take any number of excitations."""
     thermal_resistance_K_per_W: Annotated[float, Quantity("K/W", 0.0, 1e15)] | None = None
     """How much a watt of heat warms the particle above `temperature_K`; light then warms it, and its rates with it.
     A sphere of radius r in a medium of conductivity k has 1/(4 pi k r): 3e6 K/W for 100 nm across in water."""
@@ -92,7 +103,9 @@ class ParticleSpec(Closed):
     """Concentric layers from the core outward, with what may vary."""
 
     layers: tuple[Layer, ...]
+    """From the core outward."""
     max_diameter_nm: Annotated[float, Quantity("nm", 1.0, 1000.0)] | None = None
+    """Largest diameter of the whole particle; every design keeps it."""
     max_dopant_mol_percent: MolPercent | None = None
     """All dopants of the particle together hold at most so many of its cation sites. No layer may then need more than
     that by its own minima; layers are limited one by one by a field of the same name."""
@@ -104,11 +117,13 @@ class ParticleSpec(Closed):
     interface_mixing_nm: Annotated[float, Quantity("nm", 0.0, 5.0)] = 0.5
     """Width over which neighbouring layers mix."""
     surface_loss: Flag = True
+    """Whether excitations are lost to the surface."""
     max_level_cm1: Annotated[float, Quantity("cm^-1", 1000.0, 100000.0)] = 30000.0
     """Levels above this energy are left out."""
     levels: dict[Ion, tuple[Text, ...]] = Field(default_factory=dict)
     """The only levels that an ion shall have beside the ground level; by default all up to `max_level_cm1`."""
     surroundings: Surroundings = Surroundings()
+    """Medium, ligand, acceptors and heat outside the particle."""
     add_processes: tuple[Text, ...] = ()
     """Processes written by hand, in the manner of `network.processes`, that act beside the computed ones."""
     replace_processes: tuple[Text, ...] = ()
@@ -135,3 +150,4 @@ class Network(Closed):
     """Lines such as "Tm:3H6 -> Tm:3F4 @ 6.0e-25 cm^2" (absorption at the excitation wavelength),
     "Tm:3F4 -> Tm:3H6 @ 162.6 1/s radiative", "Tm:3H4 + Tm:3H6 -> Tm:3F4 + Tm:3F4 @ 10240 1/s"."""
     emission: tuple[Transition, ...] | None = None
+    """Transitions to report; by default those that are marked `radiative`."""

@@ -14,6 +14,8 @@ class Search(Closed):
     """The outer discrete search and the inner gradient steps."""
 
     trials: Annotated[int, Quantity(low=1, high=100000, whole=True)] = 12
+    """Most trials; each is one choice of hosts, ions, layers and laser, with its sizes and shares optimised by
+    gradients."""
     starts: Annotated[int, Quantity(low=1, high=100, whole=True)] = 2
     """Gradient descents from different starts within one trial."""
     steps: Annotated[int, Quantity(low=0, high=10000, whole=True)] = 25
@@ -21,7 +23,10 @@ class Search(Closed):
     learning_rate: Annotated[float, Quantity("", 1e-6, 10.0)] | None = None
     """Follow the gradients by Adam at this rate, `steps` steps from each start; by default quasi-Newton steps."""
     seed: Annotated[int, Quantity(low=0, high=2**31 - 1, whole=True)] = 1
+    """Seed of sampler and starts: the same run file gives the same designs."""
     sampler: Literal["tpe", "nsga2", "gp", "random", "brute"] = "tpe"
+    """Who picks the next trial: tree-structured Parzen estimator, genetic (several aims), Gaussian process (needs
+    torch), at random, or all in turn."""
     engine: Literal["serial", "local", "dask", "shared"] = "serial"
     """Where trials are computed: in this process; in processes of this machine; on a Dask cluster; by every
     `padesign worker RUN` that sees the run folder."""
@@ -34,6 +39,7 @@ class Search(Closed):
     """Database of the search's memory instead of a file in the run folder, such as postgresql+psycopg://host/name.
     Passwords belong into ~/.pgpass: what stands here is kept in the run folder."""
     time_limit_minutes: Annotated[float, Quantity("minutes", 0.01, 1e6)] | None = None
+    """Start no trial after this time."""
     budget_curve_equivalents: Annotated[float, Quantity("", 1.0, 1e9)] | None = None
     """Stop when all trials together have computed as much as so many power curves; the last one is cut short."""
     patience: Annotated[int, Quantity(low=1, high=100000, whole=True)] | None = None
@@ -46,6 +52,7 @@ class Rounding(Closed):
     size_step_nm: Annotated[float, Quantity("nm", 0.0, 10.0)] = 0.1
     """Of the core's radius and of every shell's thickness."""
     dopant_step_mol_percent: Annotated[float, Quantity("mol%", 0.0, 10.0)] = 0.1
+    """Of every dopant's share."""
 
 
 class Robust(Closed):
@@ -55,10 +62,15 @@ class Robust(Closed):
     """The mean of the objective's value, the value that a share `quantile` of the particles does not reach, or the
     share of the particles that meets `specification`."""
     core_percent: Annotated[float, Quantity("percent", 0.0, 50.0)] = 5.0
+    """Of the core's radius."""
     shell_percent: Annotated[float, Quantity("percent", 0.0, 50.0)] = 5.0
+    """Of the thickness of every shell."""
     dopant_percent: Annotated[float, Quantity("percent", 0.0, 50.0)] = 5.0
+    """Of the share of every dopant."""
     quantile: Annotated[float, Quantity("", 0.01, 0.99)] = 0.1
+    """Share of the particles that are worse than the claimed value, for `aim: quantile`."""
     specification: Annotated[float, Quantity("", 1e-30, 1e30)] | None = None
+    """The value that a good particle reaches, in the objective's unit, for `aim: yield`."""
     samples: Annotated[int, Quantity(low=2, high=1000, whole=True)] = 16
     """Particles whose losses the gradients follow, the same ones from step to step."""
     judge_samples: Annotated[int, Quantity(low=8, high=100000, whole=True)] = 64
@@ -67,6 +79,7 @@ class Robust(Closed):
     """Draw the physical parameters of every particle too, within the errors that their set states. The number is then
     about all particles in all worlds that the errors allow, and no longer about one real batch."""
     seed: Annotated[int, Quantity(low=0, high=2**31 - 1, whole=True)] = 1
+    """Seed of the draws of particles."""
 
     @model_validator(mode="after")
     def _has_a_specification(self) -> Robust:
@@ -79,6 +92,8 @@ class Solver(Closed):
     """How the steady states are found, and how finely a claimed number is recomputed."""
 
     steady_state: Literal["continuation", "diffrax"] = "continuation"
+    """Continuation of the steady state along the power; or integration in time up to each power by diffrax, slow, to
+    check it."""
     cells_per_layer: Annotated[int, Quantity(low=1, high=20, whole=True)] = 2
     """Radial cells of a layer during a search, and of every e-fold by which the depth plus 1 nm grows over it: a thick
     layer close to the surface has more."""
