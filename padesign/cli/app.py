@@ -220,7 +220,7 @@ def characterise(
     out: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Write figures and CSV here.")] = None,
 ) -> int:
     """All that an experiment reads off one design: thresholds by every convention, gain, image, spectrum and more."""
-    from padesign.cli.characterise import characterise
+    from padesign.cli.characterise.command import characterise
 
     return characterise(file, set_ or [], json, out)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 
-from padesign.cli.characterise import SPECTRUM_nm, colour_path, spectrum
+from padesign.cli.characterise.light import SPECTRUM_nm, colour_path, spectrum
 from padesign.cli.console import emit, say, shown
 from padesign.cli.definitions import calibration_note, sets_of
 from padesign.cli.evaluate import own_hosts

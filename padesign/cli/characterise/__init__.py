@@ -1,0 +1,1 @@
+"""`padesign characterise`, one section to a file."""
