@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "configs" / "systems"
 PAGE = ROOT / "docs" / "systems.md"
 REFINED = 2
-MOST_EVENTS = 50_000_000
+MOST_EVENTS = 150_000_000
 """Transfer events (processes times pairs of cells) up to which a system is also solved on the finer grid."""
 LEFT_OUT = {
     "Bednarkiewicz et al. 2019, Szałkowski et al. 2021": "simulations of rate equations, no sample",
