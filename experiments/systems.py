@@ -1,7 +1,7 @@
 """What the uncalibrated model says of published nanoscale systems: `python -m experiments.systems`.
 
 Every file of configs/systems is evaluated at its judging cells and at twice as many; the table goes to docs/systems.md.
-It takes some ten minutes on two cores; the page is written again after every system, the largest last.
+It takes some forty minutes on two cores; the page is written again after every system, the largest last.
 """
 
 from __future__ import annotations
