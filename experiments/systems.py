@@ -1,7 +1,7 @@
 """What the uncalibrated model says of published nanoscale systems: `python -m experiments.systems`.
 
 Every file of configs/systems is evaluated at its judging cells and at twice as many; the table goes to docs/systems.md.
-It takes some ten minutes on two cores; the page is written again after every system, the largest last.
+It takes some forty minutes on two cores; the page is written again after every system, the largest last.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "configs" / "systems"
 PAGE = ROOT / "docs" / "systems.md"
 REFINED = 2
-MOST_EVENTS = 50_000_000
+MOST_EVENTS = 150_000_000
 """Transfer events (processes times pairs of cells) up to which a system is also solved on the finer grid."""
 LEFT_OUT = {
     "Bednarkiewicz et al. 2019, Szałkowski et al. 2021": "simulations of rate equations, no sample",

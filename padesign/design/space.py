@@ -196,8 +196,8 @@ class DesignSpace:
     def signature(self, cells_per_layer: int, parameter_sets: Mapping[str, str]) -> Signature:
         """The one structure that all designs share, with this many cells in a layer that may hold ions.
 
-        A layer that may be thick and close to the surface has more (`count_cells`). Ions also live in the active
-        layers that interface mixing brings them to.
+        A layer that may be thick and close to the surface or to another active layer has more (`count_cells`). Ions
+        also live in the active layers that interface mixing brings them to.
         """
         ions = self.ions
         shining = np.array([ion not in INERT_IONS for ion in ions], dtype=bool)
@@ -210,7 +210,7 @@ class DesignSpace:
         return Signature(
             ions,
             tuple(map(tuple, presence.tolist())),
-            tuple(count if there else 0 for count, there in zip(self._cells(cells_per_layer), active, strict=True)),
+            self._cells(cells_per_layer, active),
             self._host_slots(),
             tuple(parameter_sets.get(host, host) for host in hosts),
             self.max_level_cm1,
@@ -219,13 +219,13 @@ class DesignSpace:
             self.without,
         )
 
-    def _cells(self, cells_per_layer: int) -> tuple[int, ...]:
-        """Cells that each layer needs where it is thickest and closest to the surface."""
+    def _cells(self, cells_per_layer: int, active: np.ndarray) -> tuple[int, ...]:
+        """Cells that each layer needs where it is thickest and closest to the surface and to other active layers."""
         least = self._least_nm()
         outside = np.cumsum(least[::-1])[::-1] - least
         radius = np.inf if self.max_diameter_nm is None else 0.5 * self.max_diameter_nm
         thickest = np.array([_limit_values(layer.thickness_nm)[1] for layer in self.layers])
-        return count_cells(np.clip(radius - outside, 0.0, thickest), outside, cells_per_layer)
+        return count_cells(np.clip(radius - outside, 0.0, thickest), active.tolist(), cells_per_layer, least)
 
     def _least_nm(self) -> np.ndarray:
         """The least thickness of each layer, 0 of one that may be left out."""

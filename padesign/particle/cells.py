@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +20,10 @@ _TINY_RADIUS_nm = 1e-6
 _SHARP_nm = 1e-9
 _THINNEST_nm = 1e-6
 _SKIN_nm = 1.0
-"""Depth below the surface over which cells begin to widen."""
+"""Distance from the surface, or from a layer of other ions, over which cells begin to widen."""
+_HARDLY_THERE_nm = 0.01
+"""Thickness below which a layer counts less and less as a neighbour of others."""
+_FAR_nm = 1e9
 _FWHM_PER_STANDARD_DEVIATION = 2.0 * math.sqrt(2.0 * math.log(2.0))
 
 
@@ -28,23 +32,63 @@ def layer_of_cell(cells_per_layer: Sequence[int]) -> tuple[int, ...]:
     return tuple(layer for layer, count in enumerate(cells_per_layer) for _ in range(count))
 
 
-def count_cells(thickness_nm: ArrayLike, outside_nm: ArrayLike, cells_per_layer: int) -> tuple[int, ...]:
-    """Numbers of cells of layers (n,) of this thickness that lie this deep below the surface, static.
+class _Widths(NamedTuple):
+    """How the cells of layers (n,) widen from both ends inwards: in proportion to the distance from the closer one.
 
-    `cells_per_layer` for every e-fold by which depth + 1 nm, in whose logarithm cells are equal, grows over the layer,
-    and at least that many. Thick layers without a shell over them have the most: the loss to the surface falls a
-    thousandfold within the first few nm.
+    Distances [nm] from the inner and the outer end begin at `inner_nm` and `outer_nm`, and are equal `turn_nm` above
+    the inner end. `below` and `above`: e-folds by which they grow up to there from either end.
     """
-    folds = np.log1p(np.asarray(thickness_nm, dtype=float) / (np.asarray(outside_nm, dtype=float) + _SKIN_nm))
-    return tuple(max(cells_per_layer, round(cells_per_layer * float(one))) for one in folds)
+
+    inner_nm: Array
+    outer_nm: Array
+    turn_nm: Array
+    below: Array
+    above: Array
+
+
+def _widths(thickness_nm: ArrayLike, least_nm: ArrayLike, active: Sequence[bool], xp: Any) -> _Widths:
+    """Of layers this thick, with layers of `least_nm` between them and around them; `xp` is numpy or jax.numpy."""
+    thickness, least = xp.asarray(thickness_nm, dtype=float), xp.asarray(least_nm, dtype=float)
+    outer = xp.cumsum(least)
+    between = (outer - least) - outer[:, None]
+    outwards = np.triu(np.ones(between.shape, dtype=bool), 1)
+    skin = _SKIN_nm * (1.0 + _HARDLY_THERE_nm / xp.maximum(thickness, 1.0 / _FAR_nm))
+
+    def closest(gap: Array, where: np.ndarray) -> Array:
+        return xp.min(xp.where(where & np.asarray(active, dtype=bool), gap + skin, _FAR_nm), axis=1)
+
+    inside = closest(between.T, outwards.T)
+    outside = xp.minimum(closest(between, outwards), outer[-1] - outer + _SKIN_nm)
+    equal = 0.5 * (thickness + outside - inside)
+    turn = xp.where(equal <= 0.0, 0.0, xp.where(equal < thickness, equal, thickness))
+    return _Widths(inside, outside, turn, xp.log1p(turn / inside), xp.log1p((thickness - turn) / outside))
+
+
+def count_cells(
+    thickness_nm: ArrayLike, active: Sequence[bool], cells_per_layer: int, least_nm: ArrayLike | None = None
+) -> tuple[int, ...]:
+    """Numbers of cells of layers (n,) that may be this thick, static; 0 where `active` is false.
+
+    `cells_per_layer` for every e-fold by which the width of a cell may grow over the layer (`split_layers`), and at
+    least that many. `least_nm` are the least thicknesses of the layers, by which the others are closest to each other
+    and to the surface; without it they are as thick as stated.
+    """
+    widths = _widths(thickness_nm, thickness_nm if least_nm is None else least_nm, active, np)
+    folds = np.asarray(widths.below + widths.above)
+    return tuple(
+        max(cells_per_layer, round(cells_per_layer * float(one))) if there else 0
+        for one, there in zip(folds, active, strict=True)
+    )
 
 
 def split_layers(thickness_nm: ArrayLike, cells_per_layer: Sequence[int]) -> tuple[Array, Array]:
     """Inner and outer radii [nm] of the cells, each (n_cells,), from the centre outward.
 
-    `thickness_nm` (n_layers,), the core's being its radius; `cells_per_layer` is static. The cells of one layer are
-    equal steps of the logarithm of depth + 1 nm, depth being that below the surface, because the loss to the surface
-    goes as its inverse fourth power. A layer with 0 cells is inert: it keeps its place and has no cells.
+    `thickness_nm` (n_layers,), the core's being its radius; `cells_per_layer` is static. The width of a cell grows with
+    the distance + 1 nm from the surface or from the closest layer with other ions, whichever is less: the loss to the
+    surface goes as the inverse fourth power of it, and next to other ions populations change over the reach of a
+    transfer and over the width of the mixing. A layer with 0 cells is inert: it keeps its place and has no cells. A
+    layer of no thickness is nobody's neighbour.
     """
     thickness = jnp.asarray(thickness_nm, dtype=float)
     counts = tuple(int(count) for count in cells_per_layer)
@@ -55,20 +99,21 @@ def split_layers(thickness_nm: ArrayLike, cells_per_layer: Sequence[int]) -> tup
             cure="Give each of the layers a number of cells, 0 for an inert one.",
         )
     layers = np.asarray(layer_of_cell(counts))
-    places = np.concatenate([np.arange(count) for count in counts])
-    step = 1.0 / np.asarray(counts, dtype=float)[layers]
-    outer_layer = jnp.cumsum(thickness)
-    inner_layer = (outer_layer - thickness)[layers]
+    number = np.asarray(counts)[layers]
+    place = np.concatenate([np.arange(count) for count in counts])
+    outer_layer = jnp.cumsum(thickness)[layers]
     width = thickness[layers]
-    depth_inside = outer_layer[-1] - inner_layer + _SKIN_nm
-    stretch = jnp.log1p(-width / depth_inside)
+    widths = _Widths(*(part[layers] for part in _widths(thickness, thickness, [count > 0 for count in counts], jnp)))
+    inside, outside, turn, below, above = widths
 
     def edge(share: np.ndarray) -> Array:
-        thick = stretch < -1e-9
-        safe = jnp.where(thick, stretch, -1.0)
-        return inner_layer + width * jnp.where(thick, jnp.expm1(safe * share) / jnp.expm1(safe), share)
+        passed = share * (below + above)
+        low = inside * jnp.expm1(passed)
+        high = turn - (width - turn + outside) * jnp.expm1(below - passed)
+        in_lower_part = jnp.where(width > 0.0, passed < below, inside < outside)
+        return outer_layer - width + jnp.where(in_lower_part, low, high)
 
-    return edge(places * step), edge((places + 1) * step)
+    return edge(place / number), jnp.where(place + 1 == number, outer_layer, edge((place + 1) / number))
 
 
 def cell_volumes_nm3(inner_nm: ArrayLike, outer_nm: ArrayLike) -> Array:

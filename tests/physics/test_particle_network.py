@@ -143,10 +143,9 @@ def test_twice_the_cells_change_a_threshold_by_less_than_two_percent_without_a_s
     thickness_nm: list[float], percent: list[list[float]]
 ) -> None:
     """From the judging grid up; ions at the surface, where populations are steep; interfaces mix as they usually do."""
-    outside_nm = sum(thickness_nm) - np.cumsum(thickness_nm)
 
     def log_threshold(cells: int) -> float:
-        counts = count_cells(thickness_nm, outside_nm, cells)
+        counts = count_cells(thickness_nm, [True] * len(percent), cells)
         sig = signature(["Tm"], [[True]] * len(percent), counts, max_level_cm1=15500.0)
         found = threshold(build(sig, geometry(thickness_nm, percent, mixing_nm=0.5))[0].network)
         assert bool(found.exists)
@@ -176,7 +175,7 @@ def test_more_cells_hardly_change_the_threshold_of_a_particle_without_a_shell() 
     """Excitations that migrate to a lossy surface: the coarse grid of a search must not let them arrive too soon."""
 
     def threshold(cells: int) -> float:
-        sig = signature(["Tm"], [[True], [False]], [*count_cells([8.5], [0.0], cells), 0], max_level_cm1=24000.0)
+        sig = signature(["Tm"], [[True], [False]], count_cells([8.5, 0.0], [True, False], cells), max_level_cm1=24000.0)
         light, _ = build(sig, geometry([8.5, 0.0], [[8.0], [0.0]]))
         found = jax.jit(find_threshold)(light.network, jnp.ones(light.network.n_unknowns), jnp.log(1e3), jnp.log(1e9))
         return float(jnp.exp(found.log_irradiance)) / 1e3

@@ -123,10 +123,12 @@ def test_cells_fill_their_layers_widen_inwards_and_inert_layers_are_skipped():
     inner, outer = (np.asarray(edges) for edges in split(np.array([4.0, 2.0, 3.0]), (2, 0, 3)))
     assert [inner[0], outer[1], inner[2], outer[4]] == pytest.approx([0, 4, 6, 9], abs=1e-12)
     assert outer[[0, 2, 3]].tolist() == pytest.approx(inner[[1, 3, 4]].tolist())
-    # Equal steps of log(depth + 1 nm): core from depth 9 to 5, shell from 3 to 0.
-    assert outer[0] == pytest.approx(9 - (math.sqrt(10 * 6) - 1))
-    assert outer[2] == pytest.approx(9 - (4 ** (2 / 3) - 1))
-    assert np.all(np.diff((outer - inner)[2:]) < 0)
+    # Equal steps of log(distance + 1 nm): core from 6 to 2 nm below the shell, shell from its middle to the surface.
+    assert outer[0] == pytest.approx(6 - (math.sqrt(7 * 3) - 1), abs=0.01)
+    assert outer[3] == pytest.approx(9 - ((3.5 * 3.5 / 3) ** (1 / 3) - 1), abs=0.01)
+    # Without the core, equal steps of log(depth + 1 nm) from 3 nm to the surface.
+    alone = np.asarray(split(np.array([6.0, 3.0]), (0, 3))[1])
+    assert alone[0] == pytest.approx(9 - (4 ** (2 / 3) - 1)) and np.all(np.diff(np.diff(alone)) < 0)
     assert layer_of_cell((2, 0, 3)) == (0, 0, 2, 2, 2)
     assert float(volumes(inner, outer)[2:].sum()) == pytest.approx(4 / 3 * math.pi * (9**3 - 6**3))
     for wrong in ((1, 2), (0, 0, 0), (1, -1, 1)):
@@ -134,11 +136,48 @@ def test_cells_fill_their_layers_widen_inwards_and_inert_layers_are_skipped():
             split_layers(THICKNESS, wrong)
 
 
-def test_a_layer_has_cells_in_proportion_to_the_logarithm_of_its_depth_and_never_fewer_than_asked_for():
+def test_cells_narrow_towards_a_layer_of_other_ions_from_both_sides():
+    inner, outer = (np.asarray(edges) for edges in split(np.array([8.0, 4.0]), (40, 60)))
+    width, middle = outer - inner, 0.5 * (inner + outer)
+    distance = np.minimum(np.abs(middle - 8.0), 12.0 - middle) + 1.0
+    core, shell = width[:40] / distance[:40], width[40:] / distance[40:]
+    assert core == pytest.approx(np.full(40, math.log(9.0) / 40), rel=0.01)
+    assert shell == pytest.approx(np.full(60, 2.0 * math.log(3.0) / 60), rel=0.01)  # from 1 to 3 nm and back
+
+
+def test_a_layer_of_no_thickness_moves_no_cell_of_the_others():
+    present = split(np.array([6.0, 3.0, 4.0]), (5, 4, 0))
+    absent = split(np.array([6.0, 0.0, 3.0, 0.0, 4.0]), (5, 2, 4, 3, 0))
+    others = [0, 1, 2, 3, 4, 7, 8, 9, 10]
+    for edges, with_them in zip(present, absent, strict=True):
+        assert np.asarray(with_them)[others] == pytest.approx(np.asarray(edges), abs=1e-12)
+
+
+def test_derivatives_of_edges_equal_differences_and_are_finite_without_thickness():
+    counts = (3, 5, 2, 0)
+    edges = jax.jit(lambda thickness: jnp.concatenate(split_layers(thickness, counts)))
+    slopes = jax.jit(jax.jacfwd(edges))
+    for thickness in ([2.0, 7.0, 3.0, 0.0], [10.0, 3.0, 5.0, 1.5]):
+        for k in range(3):
+            move = 1e-5 * np.eye(4)[k]
+            difference = (edges(np.array(thickness) + move) - edges(np.array(thickness) - move)) / 2e-5
+            assert np.asarray(slopes(np.array(thickness)))[:, k] == pytest.approx(np.asarray(difference), abs=1e-7)
+    for k in range(3):  # an edge of a layer of no thickness moves by its share of the cells
+        thickness = np.array([4.0, 3.0, 2.0, 5.0])
+        thickness[k] = 0.0
+        own, places = np.equal(layer_of_cell(counts), k), np.arange(counts[k])
+        by_own = np.asarray(slopes(thickness)).reshape(2, -1, 4)[:, own, k]
+        assert by_own == pytest.approx(np.array([places, places + 1]) / counts[k], abs=1e-9)
+    assert np.all(np.isfinite(slopes(np.zeros(4))))
+
+
+def test_a_layer_has_cells_for_every_fold_by_which_they_widen_and_never_fewer_than_asked_for():
     for cells, bare in ((1, (3, 4)), (2, (6, 8)), (4, (11, 16))):  # log(16) = 2.77 and log(51) = 3.93
-        assert count_cells([15.0, 50.0], [0.0, 0.0], cells) == bare
-        assert count_cells([8.5, 0.0], [5.6, 0.0], cells) == (cells, cells)  # log(15.1 / 6.6) = 0.83
-    assert count_cells([8.5, 3.0], [3.0, 0.0], 4) == (5, 6)
+        assert [count_cells([thick], [True], cells)[0] for thick in (15.0, 50.0)] == list(bare)
+        assert count_cells([8.5, 5.6], [True, False], cells) == (cells, 0)  # log(15.1 / 6.6) = 0.83
+    assert count_cells([8.5, 3.0], [True, True], 4) == (9, 7)  # log(9.5) = 2.25 and 2 log(2.5) = 1.83
+    assert count_cells([8.5, 2.0, 3.0], [True, False, True], 4) == (5, 0, 6)  # log(11.5 / 3) and log(3.5^2 / 3)
+    assert count_cells([8.5, 2.0, 3.0], [True, False, True], 4, [3.0, 0.0, 1.0]) == (9, 0, 7)  # if they may touch
 
 
 DENSITY = np.array([[1.1, 0.0], [0.0, 0.0], [0.2, 2.0]])

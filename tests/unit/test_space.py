@@ -149,7 +149,7 @@ def test_one_signature_serves_every_choice() -> None:
     signature = SPACE.signature(2, {})
     assert signature.ions == ("Tm", "Yb")
     assert signature.presence == ((True, True), (True, True), (False, False))
-    assert signature.cells_per_layer == (3, 2, 0)
+    assert signature.cells_per_layer == (5, 3, 0)
     assert signature.host_slots == (0, 1, 0)
     for choice in DESIGNS:
         assert len(SPACE.slot_hosts(choice)) == 2

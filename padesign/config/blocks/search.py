@@ -95,8 +95,8 @@ class Solver(Closed):
     """Continuation of the steady state along the power; or integration in time up to each power by diffrax, slow, to
     check it."""
     cells_per_layer: Annotated[int, Quantity(low=1, high=20, whole=True)] = 2
-    """Radial cells of a layer during a search, and of every e-fold by which the depth plus 1 nm grows over it: a thick
-    layer close to the surface has more."""
+    """Radial cells of a layer during a search, and of every e-fold by which the distance plus 1 nm from the surface, or
+    from a closer layer with ions of its own, grows over it: a thick layer close to either has more."""
     judge_cells_per_layer: Annotated[int, Quantity(low=1, high=40, whole=True)] = 4
     """The same for the numbers that are reported."""
 
