@@ -34,10 +34,12 @@ REASONS = {
     "lee2021_tm8": "one width for all lines of Tm; its excited-state cross-section stays below the published fits",
     "liu2024_nay": "sizes not stated; another laboratory has 26 at 8 %, and S hardly depends on content here",
     "liang2022_core": (
-        "composition from other works, shell not stated; 286 kW/cm² and S = 8.6 are reported for that composition at room "
-        "temperature (Dudek et al. 2023), and 100 at 98 K (Korczak et al. 2023)"
+        "composition from other works, shell not stated; for that composition Dudek et al. (2023) report 286 kW/cm² and "
+        "S = 8.6 at room temperature, Korczak et al. (2023) 100 at 98 K"
     ),
-    "dudek2023_yb_pr": "sizes not stated; Liang et al. (2022) have S = 26, Korczak et al. (2023) 4.5 to 9 from 98 to 448 K",
+    "dudek2023_yb_pr": (
+        "sizes not stated; Liang et al. (2022) have S = 26, Korczak et al. (2023) 4.5 to 9 between 98 and 448 K"
+    ),
     "korczak2023_minus175C": "sizes not stated; far from room temperature the sidebands follow an assumed law",
     "korczak2023_plus175C": "sizes not stated; far from room temperature the sidebands follow an assumed law",
 }
@@ -85,8 +87,8 @@ HISTORY = [
     "Earlier fits had chi² 103 of 35 observations (emitters at surfaces among the fitted ones) and 66 of 29 (3H4",
     "decays compared with plain lifetimes, one line width of 400 +/- 100 cm^-1, a continuum's mean field). Decays are",
     "read now as they were measured: 3H4 is fed by 1G4, and its trace is normalised to a maximum that comes after the",
-    "close pairs have gone ([model.md](notes/model.md)). That fit had chi² 32 of 29; new since then are defects inside the",
-    "crystal, the losses of 3F4 that decide their density, and Dudek et al. (2023).",
+    "close pairs have gone ([model.md](notes/model.md)). That fit had chi² 32 of 29; new since then are defects inside",
+    "the crystal, the losses of 3F4 that decide their density, and Dudek et al. (2023).",
     "",
 ]
 
