@@ -34,8 +34,8 @@ REASONS = {
     "lee2021_tm8": "one width for all lines of Tm; its excited-state cross-section stays below the published fits",
     "liu2024_nay": "sizes not stated; another laboratory has 26 at 8 %, and S hardly depends on content here",
     "liang2022_core": (
-        "composition from other works, shell not stated; for that composition Dudek et al. (2023) report 286 kW/cm² and "
-        "S = 8.6 at room temperature, Korczak et al. (2023) 100 at 98 K"
+        "composition from other works, shell not stated; for that composition Dudek et al. (2023) report 286 kW/cm² "
+        "and S = 8.6 at room temperature, Korczak et al. (2023) 100 at 98 K"
     ),
     "dudek2023_yb_pr": (
         "sizes not stated; Liang et al. (2022) have S = 26, Korczak et al. (2023) 4.5 to 9 between 98 and 448 K"
@@ -174,8 +174,7 @@ def _bars(record: dict[str, Any]) -> list[str]:
         "The *model error* is the scatter of left-out predictions beyond their stated errors, by maximum likelihood: a",
         f"factor {_factor(scatter[0])} of thresholds and {_factor(scatter[1])} of S (one standard deviation). An",
         "interval of a left-out system is judged with the error of the others. It is a number of beta-NaYF4; other",
-        "hosts need not keep to it. Spreads are linear in the logarithms; that of S of liang2022_core is large because",
-        "a fold is near.",
+        "hosts need not keep to it. Spreads are linear in the logarithms.",
         "",
     ]
 
