@@ -35,7 +35,7 @@ REASONS = {
     "liu2024_nay": "sizes not stated; another laboratory has 26 at 8 %, and S hardly depends on content here",
     "liang2022_core": (
         "composition from other works, shell not stated; for that composition Dudek et al. (2023) report 286 kW/cm² "
-        "and S = 8.6 at room temperature, Korczak et al. (2023) 100 at 98 K"
+        "and S = 8.6, Korczak et al. (2023) 100 at 98 K"
     ),
     "dudek2023_yb_pr": (
         "sizes not stated; Liang et al. (2022) have S = 26, Korczak et al. (2023) 4.5 to 9 between 98 and 448 K"
