@@ -73,7 +73,10 @@ def measured(row: Mapping[str, Any], fitted: Fitted, theta: np.ndarray) -> dict[
 
 
 def avalanches(row: Mapping[str, Any]) -> bool:
-    """Whether the reported bands avalanche: a threshold inside the window, and all of them steeper than 5."""
+    """Whether the reported bands avalanche: a threshold inside the window, and all of them steeper than 5.
+
+    A curve that could not be followed (`outcome`) counts as none.
+    """
     return row["threshold"] is not None and all(slope is not None and slope >= AVALANCHE_S for slope in row["S"])
 
 
@@ -100,12 +103,14 @@ def lines(rows: list[dict[str, Any]]) -> list[str]:
             else (f"{slope:.3g}" if slope < STEEPEST else "at a fold") + (" (jumps)" if jump else "")
             for slope, jump in zip(row["S"], row["jumps"], strict=True)
         )
+        followed = row["outcome"] == "ok"
+        slopes = slopes if followed else row["outcome"]
         threshold, reported = row["threshold"], row["reported"]
-        said = "none" if threshold is None else f"{threshold:.3g}"
+        said = ("none" if followed else "") if threshold is None else f"{threshold:.3g}"
         ratio = "" if threshold is None or reported is None else f"{threshold / reported:.2g}"
         told = "" if reported is None else f"{reported:g}"
         bands = ", ".join(band.replace(":", " ").replace("->", "to") for band in row["emission"])
-        yes = "yes" if avalanches(row) else "**no**"
+        yes = "yes" if avalanches(row) else "**no**" if followed else "not known"
         parts.append(f"| {row['name']} | {bands} | {told} | {said} | {ratio} | {slopes} | {yes} |")
     _, left_out = rows_of_the_tables()
     return [*parts, "", *(f"* Not computed: {what}: {why}." for what, why in left_out.items()), ""]

@@ -80,13 +80,13 @@ def one_over_e_s(decay: Decay) -> Array:
     return time + (decay.at(time) - math.exp(-1.0)) / slope
 
 
-def integral_over_maximum_s(decay: Decay, feed: Decay | None, prompt: float) -> Array:
+def integral_over_maximum_s(decay: Decay, feed: Decay, prompt: float) -> Array:
     """Integral of a trace that is 1 at its maximum.
 
     A share `prompt` of the trace's height is there at once; the rest rises while the level above, `feed`, empties into
-    this one. Without a feed, or when all of it is prompt, it is the mean lifetime.
+    this one. When all of it is prompt, it is the mean lifetime.
     """
-    if feed is None or prompt >= 1.0:
+    if prompt >= 1.0:
         return decay.integral_s
     slow, fast = decay.rate_per_s[:, None], feed.rate_per_s[None, :]
     weight = decay.share[:, None] * feed.share[None, :] * fast

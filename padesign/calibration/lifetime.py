@@ -96,8 +96,9 @@ def _lifetimes(
         own, feed = levels
         if reading[0] == "one_over_e":
             return jnp.log(1e3 * one_over_e_s(decay(own)))
-        above = None if feed is None else decay(feed)
-        return jnp.log(1e3 * integral_over_maximum_s(decay(own), above, reading[1]))
+        if feed is None:
+            return jnp.log(-1e3 / at_rest[own - 1, own - 1])
+        return jnp.log(1e3 * integral_over_maximum_s(decay(own), decay(feed), reading[1]))
 
     def both(fraction: jax.Array) -> tuple[jax.Array, jax.Array]:
         return jax.value_and_grad(one)(theta, fraction)

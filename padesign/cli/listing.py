@@ -26,8 +26,9 @@ DEFINITIONS = {
         "counts for one excited donor while every other ion of the acceptor's kind in the same cell is in the level "
         "that the process needs"
     ),
-    "lifetime_s": "one ion alone in the host: 1/(radiative + downward nonradiative rate), without surface and transfer",
+    "lifetime_s": "one ion alone in the host: 1/(radiative + downward nonradiative rate), no quenchers, no transfer",
     "surface_per_s": "loss to the surface, mean over the ions of this kind in the particle",
+    "defect_per_s": "loss to defects inside the crystal, mean over the ions of this kind in the particle",
     "C6_nm6_per_s": "pair constant: the rate between two ions at distance r is C6/r^6",
     "factor": "what random sites and hopping leave of the mean-field rate, in the cell that is listed",
     "layer": "the layer whose innermost cell with most pairs of these ions is listed",
@@ -40,6 +41,7 @@ _KINDS = (
     "radiative",
     "multiphonon",
     "surface",
+    "defect",
     "transfer",
     "added by hand",
     "replaced by hand",
@@ -56,6 +58,7 @@ class LevelLine:
     radiative_per_s: float
     nonradiative_per_s: float
     surface_per_s: float | None
+    defect_per_s: float | None
 
 
 @dataclass(frozen=True)
@@ -123,9 +126,8 @@ def text_listing(run: RunFile, irradiance_kW_per_cm2: float | None) -> Listing:
         for k, name in enumerate(ids):
             energy = network.energies_cm1.get(f"{ion}:{name}")
             total, bright = float(dark[:k, k].sum()), float(radiative[:k, k].sum())
-            levels.append(
-                LevelLine(f"{ion}:{name}", energy, 1.0 / total if total > 0.0 else None, bright, total - bright, None)
-            )
+            lifetime = 1.0 / total if total > 0.0 else None
+            levels.append(LevelLine(f"{ion}:{name}", energy, lifetime, bright, total - bright, None, None))
     return Listing(at, why, wavelength, tuple(levels), tuple(processes))
 
 
@@ -147,29 +149,31 @@ def _ion_levels(light: EmittingNetwork, parts: ProcessRates, s: int) -> Iterator
     cell = int(np.argmax(ions))
     radiative = np.asarray(light.radiative_per_s[s])[cell]
     multiphonon = np.asarray(parts.multiphonon_per_s[s])[cell]
-    surface = np.einsum("x,xab->b", weights, np.asarray(parts.surface_per_s[s]))
+    surface, defect = (np.einsum("x,xab->b", weights, part[s]) for part in (parts.surface_per_s, parts.defect_per_s))
     energies = np.asarray(light.energies_cm1[s])
     for k, name in enumerate(ids):
         bright, dark = float(radiative[:k, k].sum()), float(multiphonon[:k, k].sum())
         lifetime = 1.0 / (bright + dark) if bright + dark > 0.0 else None
-        yield LevelLine(f"{ion}:{name}", float(energies[k]), lifetime, bright, dark, float(surface[k]))
+        lost = float(surface[k]), float(defect[k])
+        yield LevelLine(f"{ion}:{name}", float(energies[k]), lifetime, bright, dark, *lost)
 
 
 def _ion_processes(
     light: EmittingNetwork, parts: ProcessRates, s: int, wavelength_nm: float, irradiance_kW_per_cm2: float
 ) -> Iterator[ProcessLine]:
-    """Absorption, stimulated emission, radiative and multiphonon transitions, surface losses of one ion."""
+    """Absorption, stimulated emission, radiative and multiphonon transitions, losses of one ion to quenchers."""
     ion, ids = light.levels[s]
     ions = np.asarray(light.ions_in_cell[s])
     cell = int(np.argmax(ions))
     weights = ions / max(ions.sum(), 1e-300)
     pump = np.asarray(light.network.pump[s])[cell]
     photon_J = JOULE_PER_cm1 * 1e7 / wavelength_nm
-    surface = np.einsum("x,xab->ab", weights, np.asarray(parts.surface_per_s[s]))
+    surface, defect = (np.einsum("x,xab->ab", weights, part[s]) for part in (parts.surface_per_s, parts.defect_per_s))
     tables = (
         ("radiative", np.asarray(light.radiative_per_s[s])[cell]),
         ("multiphonon", np.asarray(parts.multiphonon_per_s[s])[cell]),
         ("surface", surface),
+        ("defect", defect),
     )
     for start in range(len(ids)):
         for end in range(len(ids)):

@@ -58,10 +58,11 @@ def _print_levels(listing: Listing) -> None:
             number(level.radiative_per_s),
             number(level.nonradiative_per_s),
             number(level.surface_per_s),
+            number(level.defect_per_s),
         ]
         for level in listing.levels
     ]
-    header = ["level", "energy cm⁻¹", "lifetime µs", "radiative 1/s", "nonradiative 1/s", "surface 1/s"]
+    header = ["level", "energy cm⁻¹", "lifetime µs", "radiative 1/s", "nonradiative 1/s", "surface 1/s", "defects 1/s"]
     table("Levels", header, rows)
     emit(f"lifetime: {DEFINITIONS['lifetime_s']}.")
 

@@ -20,6 +20,7 @@ from jaxtyping import Float
 
 from padesign.errors import InputError
 from padesign.kinetics.acceptors import with_saturable_acceptors
+from padesign.kinetics.defects import defect_loss_per_s
 from padesign.kinetics.light import EmittingNetwork
 from padesign.kinetics.network import RateNetwork
 from padesign.kinetics.processes import list_processes
@@ -98,6 +99,7 @@ class ProcessRates(eqx.Module):
 
     multiphonon_per_s: tuple[Array, ...]
     surface_per_s: tuple[Array, ...]
+    defect_per_s: tuple[Array, ...]
     C6_nm6_per_s: Array
     factor: Array
     density_nm3: Array
@@ -147,10 +149,11 @@ class ParticleModel:
             ion: [
                 (level, _ground_or(table, sets[0].surface_lands_in.get(f"{ion}:{name}")), name)
                 for level, name in enumerate(table.level_ids)
-                if surface_key(ion, name) in sets[0].entries and signature.surface_loss
+                if surface_key(ion, name) in sets[0].entries
             ]
             for ion, table in self.tables.items()
         }
+        """Levels that quenchers empty, at the surface or inside: number, where it ends, name."""
         self._names = [
             *names,
             *(surface_key(ion, level) for ion, lost in self.surface.items() for _, _, level in lost),
@@ -230,20 +233,37 @@ class ParticleModel:
         transfer = self.transfer.rates(rates, values, conditions.temperature_K, crowd)
         closest = of_ions("surface.closest_approach_nm")
         reach = surface_kernel_nm4(inner, outer, outer_layer[-1], closest)
-        dark, pump, radiative, surface, multiphonon, steady_light = [], [], [], [], [], []
-        for ion, one in zip(self.tables, rates, strict=True):
+        sheet, defects = values["surface.quencher_density_nm2"], values["defect.density_nm3"]
+        hopping = self.transfer.hopping_C6(transfer.C6_nm6_per_s)
+        dark, pump, radiative, surface, defect, multiphonon, steady_light = [], [], [], [], [], [], []
+        for s, (ion, one) in enumerate(zip(self.tables, rates, strict=True)):
             slots, cells = self._slots[ion], self.cells_of[ion]
             lost = jnp.zeros((len(cells), *one.radiative_per_s.shape[1:]))
+            inside = lost
             if self.surface[ion]:
                 levels, lands, names = zip(*self.surface[ion], strict=True)
-                strength = jnp.stack([values[surface_key(ion, name)] for name in names], axis=1)
-                strength *= self._ligand_factors(ion, outside.ligand)
-                lost = lost.at[:, np.array(lands), np.array(levels)].set(strength[slots] * reach[cells, None])
+                which = np.array(levels)
+                strength = jnp.stack([values[surface_key(ion, name)] for name in names], axis=1)[slots]
+                within = defect_loss_per_s(
+                    strength,
+                    sheet[slots, None],
+                    defects[slots, None],
+                    hopping[s][slots][:, which],
+                    one.decay_per_s[slots][:, which],
+                    density[cells, s, None],
+                    r_min,
+                    r_mf,
+                )
+                inside = lost.at[:, np.array(lands), which].set(within)
+                if self.signature.surface_loss:
+                    strength *= self._ligand_factors(ion, outside.ligand)
+                    lost = lost.at[:, np.array(lands), which].set(strength * reach[cells, None])
             surface.append(lost)
+            defect.append(inside)
             radiative.append(one.radiative_per_s[slots])
             multiphonon.append(one.multiphonon_per_s[slots])
             steady_light.append(conditions.beams_W_per_cm2[:, None, None] * one.pump[slots, 1:])
-            dark.append(radiative[-1] + multiphonon[-1] + lost + steady_light[-1].sum(axis=1))
+            dark.append(radiative[-1] + multiphonon[-1] + lost + inside + steady_light[-1].sum(axis=1))
             pump.append(one.pump[slots, 0])
         light = EmittingNetwork(
             RateNetwork(tuple(dark), tuple(pump), tuple(transfer.rates), self.labels),
@@ -256,8 +276,9 @@ class ParticleModel:
         if outside.saturable_acceptors is not None:
             count = 4.0 * np.pi * outer_layer[-1] ** 2 * outside.saturable_acceptors.per_nm2
             light = with_saturable_acceptors(light, surface, count, outside.saturable_acceptors.recovery_s)
-        parts = (tuple(multiphonon), tuple(surface), first_host, transfer.factor, density, transfer.kernel_per_nm3)
-        return light, ProcessRates(*parts, tuple(steady_light))
+        parts = (tuple(multiphonon), tuple(surface), tuple(defect), first_host)
+        pairs = (transfer.factor, density, transfer.kernel_per_nm3)
+        return light, ProcessRates(*parts, *pairs, tuple(steady_light))
 
     def _ligand_factors(self, ion: str, ligand: str | None) -> np.ndarray:
         """One factor per lossy level, from its nominal gap to the level it falls to."""

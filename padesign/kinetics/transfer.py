@@ -234,6 +234,15 @@ class Transfer:
             index[None, :, None],
         )
 
+    def hopping_C6(self, C6_nm6_per_s: Array) -> list[Array]:
+        """Constant i,0 -> 0,i of every level of every ion (hosts, levels) [nm^6/s], of the ions of one host."""
+        p, slots = self.processes, np.arange(self._n_slots)
+        own = np.flatnonzero(p.exchange & (p.acceptor_from == 0))
+        hopping = jnp.zeros((self._n_slots, self._first[-1]))
+        at = self._first[p.donor[own]] + p.donor_from[own]
+        hopping = hopping.at[:, at].set(C6_nm6_per_s[slots, slots][:, own])
+        return jnp.split(hopping, self._first[1:-1], axis=1)
+
     def _factors(self, ions: Sequence[IonRates], C6: Array, crowd: Crowd) -> Array:
         """Reduction factors (2 groups + ions, donor's cell, acceptor's cell), the rows that `_asked` points to.
 
@@ -241,11 +250,9 @@ class Transfer:
         hopping to a neighbour for the exchange of every ion.
         """
         p, slots, first = self.processes, self._n_slots, self._first
-        additive, own = np.flatnonzero(~p.exchange), np.flatnonzero(p.exchange & (p.acceptor_from == 0))
+        additive = np.flatnonzero(~p.exchange)
         channels = jnp.zeros((slots, slots, p.n_groups)).at[:, :, p.group[additive]].add(C6[:, :, additive])
-        same_host = C6[np.arange(slots), np.arange(slots)]
-        hopping = jnp.zeros((slots, first[-1]))
-        hopping = hopping.at[:, first[p.donor[own]] + p.donor_from[own]].set(same_host[:, own])
+        hopping = jnp.concatenate(self.hopping_C6(C6), axis=1)
         decay = jnp.concatenate([one.decay_per_s for one in ions], axis=1)
         d, a = p.donor[self._example], p.acceptor[self._example]
         level_d, level_a = first[d] + p.donor_from[self._example], first[a] + p.acceptor_from[self._example]

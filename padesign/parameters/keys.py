@@ -21,6 +21,8 @@ GLOBAL_KEYS: dict[str, str] = {
     "transfer.slope_upconversion_cm": "cm",
     "transfer.scale": "1",
     "surface.closest_approach_nm": "nm",
+    "surface.quencher_density_nm2": "nm^-2",
+    "defect.density_nm3": "nm^-3",
 }
 """Every set holds all of these."""
 

@@ -270,7 +270,8 @@ def energy_of(p: np.ndarray, irradiance_W_per_cm2: float) -> tuple[dict[str, flo
     """Powers of the Yb/Tm particle in cm^-1 per second, the share of them that is missing, and every flow."""
     model, light, rates, events = yb_tm(295.0)
     energy = energy_of_unknown(model, light)
-    parts = {"emitted": light.radiative_per_s, "multiphonon": rates.multiphonon_per_s, "surface": rates.surface_per_s}
+    quenched = {"surface": rates.surface_per_s, "defects": rates.defect_per_s}
+    parts = {"emitted": light.radiative_per_s, "multiphonon": rates.multiphonon_per_s, **quenched}
     totals, flows = dict.fromkeys(("absorbed", "stimulated", "detuning", *parts), 0.0), []
 
     def lost(flow: Flows) -> np.ndarray:

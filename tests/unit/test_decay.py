@@ -46,7 +46,7 @@ def test_a_trace_that_is_fed_has_the_integral_over_the_maximum_of_its_convolutio
     trace = 0.7 * np.exp(-600.0 * time) + 0.3 * fed / fed.max()
     expected = np.trapezoid(trace, time) / trace.max()
     assert float(integral_over_maximum_s(own, feed, 0.7)) == pytest.approx(expected, rel=1e-4)
-    assert float(integral_over_maximum_s(own, None, 0.7)) == pytest.approx(1.0 / 600.0, rel=1e-12)
+    assert float(integral_over_maximum_s(own, feed, 1.0)) == pytest.approx(1.0 / 600.0, rel=1e-12)
 
 
 def test_derivatives_of_both_readings_are_differences() -> None:

@@ -50,6 +50,7 @@ def test_every_entry_has_a_unit_an_uncertainty_and_a_source(shipped: ParameterSe
     assert set(shipped.levels) == ALL_IONS
     assert shipped.name.startswith(f"{shipped.host}_")
     exact = {"host.reference_temperature_K", *(energy_key(ion, ids[0]) for ion, ids in shipped.levels.items())}
+    exact |= {key for key in ("defect.density_nm3",) if shipped.entries[key].value == 0.0}
     for key, entry in shipped.entries.items():
         assert entry.unit == unit_of(key) and len(entry.source) > 10
         assert (entry.sigma == 0.0) == (key in exact), key
