@@ -19,7 +19,7 @@ from padesign.kinetics.network import AbstractNetwork
 from padesign.solve.steady import TOLERANCE, low_power_start, newton
 from padesign.types import Scalar, ScalarLike
 
-MAX_POINTS = 128
+MAX_POINTS = 256
 _MAX_ATTEMPTS = 600
 START_ITERATIONS = 200
 _CORRECTOR_ITERATIONS = 7
