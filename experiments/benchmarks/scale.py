@@ -63,11 +63,12 @@ SIZES = (
     Size(("Yb", "Tm", "Er"), (2, 1, 1)),
     Size(("Yb", "Tm", "Er"), (2, 2, 2), _TWO),
     Size(("Yb", "Tm", "Er", "Gd"), (3, 2, 2, 2), _THREE),
-    Size(("Yb", "Tm", "Er", "Gd"), (3, 3, 3, 3, 3), _THREE),
+    Size(("Yb", "Tm", "Er", "Gd"), (4, 3, 3, 3, 2), _THREE),
     Size(("Yb", "Tm", "Ho", "Nd"), (2, 1, 1, 1, 1), _THREE),
 )
 LARGEST = SIZES[5:]
-"""Four ions in five layers: about 400 unknowns with few levels an ion and 15 cells, with many levels and 6 cells."""
+"""Four ions in five layers, about 400 unknowns: few levels an ion and the 15 cells of a search by default; many levels
+and 6 cells."""
 
 
 @dataclass(frozen=True)
