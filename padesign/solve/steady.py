@@ -60,7 +60,7 @@ def newton(
     n = network.n_unknowns
     border = jnp.zeros(n) if tangent_populations is None else tangent_populations / n
     bottom = jnp.append(border, tangent_log_irradiance)[None, :]
-    unit = jnp.zeros(n + 1).at[n].set(1.0)
+    unit = np.eye(n + 1)[n]
 
     def step(point: Point) -> Point:
         u, lam = point.log_populations, point.log_irradiance
@@ -72,8 +72,9 @@ def newton(
         right = jnp.stack([jnp.append(at.residual, 0.0), unit], axis=1)
         solved = lu_solve(lu_factor(bordered), right)
         delta, along = solved[:, 0], solved[:, 1]
-        shrink = jnp.minimum(1.0, _LARGEST_STEP / (jnp.max(jnp.abs(delta)) + 1e-300))
-        stay = (residual <= 0.01 * TOLERANCE) | ~jnp.all(jnp.isfinite(delta))
+        longest = jnp.max(jnp.abs(delta))
+        shrink = jnp.minimum(1.0, _LARGEST_STEP / (longest + 1e-300))
+        stay = (residual <= 0.01 * TOLERANCE) | ~jnp.isfinite(longest)
         moved = jnp.where(stay, 0.0, shrink * delta)
         return Point(u - moved[:n], lam - moved[n], along[:n], along[n], residual, point.iterations + 1)
 
@@ -170,13 +171,13 @@ def stationary_distribution(rates: Float[Array, "cells levels levels"]) -> Float
         below = index < n
         out = jnp.where(below, q[:, n, :], 0.0)
         into = jnp.where(below, q[:, :, n], 0.0) / (out.sum(axis=1, keepdims=True) + FLOOR_per_s)
-        q = q.at[:, :, n].set(jnp.where(below, into, q[:, :, n]))
+        q = jnp.where(below[:, None] & (index == n), into[:, :, None], q)
         return q + jnp.where(below[:, None] & below[None, :], into[:, :, None] * out[:, None, :], 0.0)
 
     def substitute(n: Array, p: Array) -> Array:
         value = jnp.sum(jnp.where(index < n, p * q[:, :, n], 0.0), axis=1)
-        return p.at[:, n].set(value + FLOOR_per_s)
+        return jnp.where(index == n, value[:, None] + FLOOR_per_s, p)
 
     q = jax.lax.fori_loop(0, levels - 1, eliminate, leave)
-    p = jax.lax.fori_loop(1, levels, substitute, jnp.zeros(rates.shape[:2]).at[:, 0].set(1.0))
+    p = jax.lax.fori_loop(1, levels, substitute, jnp.zeros(rates.shape[:2]) + (index == 0))
     return p / p.sum(axis=1, keepdims=True)

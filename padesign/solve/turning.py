@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool
 
 from padesign.kinetics.network import AbstractNetwork
@@ -78,6 +79,6 @@ def attached(network: AbstractNetwork, turn: Turn) -> Scalar:
     at = jax.lax.stop_gradient(network).linearise(u, lam)
     n = network.n_unknowns
     bordered = jnp.block([[at.jacobian, at.by_log_irradiance[:, None]], [along[None, :], jnp.zeros((1, 1))]])
-    left = jnp.linalg.solve(bordered.T, jnp.zeros(n + 1).at[n].set(1.0))[:n]
+    left = jnp.linalg.solve(bordered.T, np.eye(n + 1)[n])[:n]
     change = left @ network.residual(u, lam)
     return lam - (change - jax.lax.stop_gradient(change))
