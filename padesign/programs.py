@@ -10,8 +10,10 @@ A file that cannot be read, or does not fit, is made anew. What cannot be descri
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
+import gc
 import hashlib
 import os
 import pickle
@@ -19,7 +21,7 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from types import FunctionType
@@ -76,7 +78,8 @@ class Program(Generic[P, R]):
         leaves = [leaf if isinstance(leaf, jax.Array | np.ndarray) else np.asarray(leaf) for leaf in leaves]
         key = (fixed, structure, tuple((leaf.shape, leaf.dtype) for leaf in leaves))
         if key not in self._ready:
-            self._ready[key] = self._prepare(fixed, structure, leaves)
+            with _uncollected():
+                self._ready[key] = self._prepare(fixed, structure, leaves)
         return self._ready[key](leaves)
 
     def _prepare(self, fixed: tuple, structure: Any, leaves: list) -> Callable[[list], Any]:
@@ -141,6 +144,18 @@ def value_now(function: Callable[P, R], *arguments: P.args, **named: P.kwargs) -
     """
     lowered = jax.jit(function).lower(*arguments, **named)
     return lowered.compile(compiler_options={"xla_backend_optimization_level": "0"})(*arguments, **named)
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without garbage collection: a trace makes a million objects that it keeps, which would be looked through often."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 # ------------------------------------------------------------------------------------------------------- what shapes it
