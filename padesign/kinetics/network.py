@@ -145,7 +145,7 @@ class RateNetwork(AbstractNetwork):
         total, largest = self._sums(p)
         rows = jnp.concatenate(gain_by_p) * by_gain[:, None] - jnp.concatenate(loss_by_p) * by_loss[:, None]
         ion = self._ion_of_unknown()
-        fractions = jnp.where(ion[:, None] == ion, p / total[:, None], 0.0)
+        fractions = jnp.where(ion[:, None] == ion, p * (1.0 / total)[:, None], 0.0)
         by_log = irradiance * (jnp.concatenate(pumped) * by_gain - jnp.concatenate(drained) * by_loss)
         return Linearisation(
             _log_balance(gains, losses, u, total, largest),

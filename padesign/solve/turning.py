@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool
 from padesign.kinetics.network import AbstractNetwork
 from padesign.solve.bracket import Bracket, bracket_between
 from padesign.solve.continuation import Trace
-from padesign.solve.steady import Point, newton
+from padesign.solve.steady import Point, eliminated, newton
 from padesign.types import LogPopulations, Scalar
 
 _STEPS = 10
@@ -79,6 +79,6 @@ def attached(network: AbstractNetwork, turn: Turn) -> Scalar:
     at = jax.lax.stop_gradient(network).linearise(u, lam)
     n = network.n_unknowns
     bordered = jnp.block([[at.jacobian, at.by_log_irradiance[:, None]], [along[None, :], jnp.zeros((1, 1))]])
-    left = jnp.linalg.solve(bordered.T, np.eye(n + 1)[n])[:n]
+    left = eliminated(bordered.T, np.eye(n + 1)[:, n:])[:n, 0]
     change = left @ network.residual(u, lam)
     return lam - (change - jax.lax.stop_gradient(change))
