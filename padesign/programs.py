@@ -41,6 +41,9 @@ _LIBRARIES = ("jax", "jaxlib", "equinox", "diffrax", "optimistix", "lineax", "nu
 _ABANDONED_s = 3600.0
 _SOURCES = (".py", ".csv", ".yaml")
 _SETTINGS = ("XLA_FLAGS", "JAX_", "EQX_ON_ERROR")
+_QUICK = {"xla_backend_optimization_level": "1", "xla_disable_hlo_passes": "tree_reduction_rewriter"}
+"""Compiles a power curve with its gradient in three quarters of the time. What takes long to run is linear algebra, which
+is compiled already; solves take as long, and a tenth longer from 200 unknowns on."""
 
 
 class _Unknown(Exception):
@@ -90,7 +93,7 @@ class Program(Generic[P, R]):
         except _Unknown:
             name = None
         if folder is None or name is None:
-            compiled = jax.jit(flat)
+            compiled = jax.jit(flat, compiler_options=_compiler_options())
             return lambda given: compiled(*given)
         path = folder / f"{self._function.__name__}-{name}.program"
         stored = _read(path)
@@ -105,7 +108,7 @@ class Program(Generic[P, R]):
             stored = export.export(jax.jit(leaves_of))(*leaves), seen[0]
             _write(path, *stored)
         exported, answer = stored
-        run = jax.jit(exported.call)
+        run = jax.jit(exported.call, compiler_options=_compiler_options())
         return lambda given: jax.tree.unflatten(answer, run(*given))
 
     def _flat(self, fixed: tuple, structure: Any, *leaves: Any) -> Any:
@@ -144,6 +147,10 @@ def value_now(function: Callable[P, R], *arguments: P.args, **named: P.kwargs) -
     """
     lowered = jax.jit(function).lower(*arguments, **named)
     return lowered.compile(compiler_options={"xla_backend_optimization_level": "0"})(*arguments, **named)
+
+
+def _compiler_options() -> dict[str, str] | None:
+    return _QUICK if jax.default_backend() == "cpu" else None
 
 
 @contextlib.contextmanager
