@@ -42,8 +42,8 @@ _ABANDONED_s = 3600.0
 _SOURCES = (".py", ".csv", ".yaml")
 _SETTINGS = ("XLA_FLAGS", "JAX_", "EQX_ON_ERROR")
 _QUICK = {"xla_backend_optimization_level": "1", "xla_disable_hlo_passes": "tree_reduction_rewriter"}
-"""Compiles a power curve with its gradient in three quarters of the time. What takes long to run is linear algebra, which
-is compiled already; solves take as long, and a tenth longer from 200 unknowns on."""
+"""How XLA compiles for CPUs: a power curve with its gradient in three quarters of the time. Most of a solve is linear
+algebra that is compiled already, so it takes as long; from 200 unknowns on, a tenth longer."""
 
 
 class _Unknown(Exception):
@@ -155,7 +155,7 @@ def _compiler_options() -> dict[str, str] | None:
 
 @contextlib.contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without garbage collection: a trace makes a million objects that it keeps, which would be looked through often."""
+    """Without garbage collection: a trace makes a million objects that stay, through all of which each round goes."""
     collects = gc.isenabled()
     gc.disable()
     try:

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool
 
 from padesign.kinetics.network import AbstractNetwork
@@ -79,6 +78,6 @@ def attached(network: AbstractNetwork, turn: Turn) -> Scalar:
     at = jax.lax.stop_gradient(network).linearise(u, lam)
     n = network.n_unknowns
     bordered = jnp.block([[at.jacobian, at.by_log_irradiance[:, None]], [along[None, :], jnp.zeros((1, 1))]])
-    left = eliminated(bordered.T, np.eye(n + 1)[:, n:])[:n, 0]
+    left = eliminated(bordered.T, jnp.eye(n + 1)[:, n:])[:n, 0]
     change = left @ network.residual(u, lam)
     return lam - (change - jax.lax.stop_gradient(change))

@@ -140,13 +140,13 @@ def rates_of_ions(
     return result
 
 
-def _matrix(levels: int, *parts: tuple[np.ndarray, np.ndarray, Array]) -> Array:
+def _matrix(levels: int, *parts: tuple[np.ndarray, np.ndarray, ArrayLike]) -> Array:
     """(..., levels, levels) from rows, columns and what stands there (..., places); 0 elsewhere.
 
     Every element looks up its number, because writing the numbers to their places would be a loop over them.
     """
     rows, columns = (np.concatenate([part[axis] for part in parts]) for axis in (0, 1))
-    numbers = jnp.concatenate([part[2] for part in parts], axis=-1)
+    numbers = jnp.concatenate([jnp.asarray(part[2]) for part in parts], axis=-1)
     index = np.full((levels, levels), len(rows))
     index[rows, columns] = np.arange(len(rows))
     return jnp.pad(numbers, (*[(0, 0)] * (numbers.ndim - 1), (0, 1)))[..., index]
