@@ -60,7 +60,8 @@ class EmittingNetwork(eqx.Module):
         for s, (radiative, ions) in enumerate(zip(self.radiative_per_s, self.ions_in_cell, strict=True)):
             block = jnp.zeros(radiative.shape[:2])
             if s == band.species:
-                block = block.at[:, band.upper].set(ions * radiative[:, band.lower, band.upper])
+                upper = np.arange(radiative.shape[1]) == band.upper
+                block = ions[:, None] * radiative[:, band.lower] * upper
             blocks.append(block.ravel())
         return jnp.pad(jnp.concatenate(blocks), (0, self.system.n_unknowns - self.network.n_unknowns))
 

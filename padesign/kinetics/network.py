@@ -19,7 +19,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from padesign.types import LogPopulations, Matrix, Populations, Scalar
 
@@ -115,46 +115,57 @@ class RateNetwork(AbstractNetwork):
         Zero at a steady state. The replaced row is the redundant one (the others imply it), and the largest population
         is the one whose value the sum fixes without cancellation.
         """
-        gain, loss = self.gain_loss(jnp.exp(u), jnp.exp(log_irradiance))
-        balance = jnp.log(gain + FLOOR_per_s) - jnp.log(loss + FLOOR_per_s) - u
-        rows = []
-        for block, r in zip(self.split(u), self.split(balance), strict=True):
-            total = jax.nn.logsumexp(block, axis=1)
-            rows.append(jnp.where(_is_largest(block), total[:, None], r).ravel())
-        return jnp.concatenate(rows)
+        p = jnp.exp(u)
+        gain, loss = self.gain_loss(p, jnp.exp(log_irradiance))
+        total, largest = self._sums(p)
+        return _log_balance(gain + FLOOR_per_s, loss + FLOOR_per_s, u, total, largest)
 
     def linearise(self, u: LogPopulations, log_irradiance: Scalar) -> Linearisation:
         """Residual and its derivatives with respect to u and to the logarithm of the irradiance, assembled."""
         p, irradiance = jnp.exp(u), jnp.exp(log_irradiance)
         n = self.n_unknowns
-        residual, jacobian, by_irradiance = [], [], []
+        gain, loss, gain_by_p, loss_by_p, pumped, drained = [], [], [], [], [], []
         start = 0
-        blocks = zip(self.dark, self.pump, self.transfer, self.split(u), self.split(p), strict=True)
-        for dark, pump, transfer, u_block, p_block in blocks:
-            cells, levels = p_block.shape
+        for dark, pump, transfer, block in zip(self.dark, self.pump, self.transfer, self.split(p), strict=True):
+            cells, levels = block.shape
             size = cells * levels
-            pumped = irradiance * pump
-            rates = dark + pumped + transfer @ p
-            gain = jnp.einsum("xab,xb->xa", rates, p_block) + FLOOR_per_s
-            loss = rates.sum(axis=1) + FLOOR_per_s
-            d_gain = jnp.einsum("xabk,xb->xak", transfer, p_block) / gain[..., None]
-            rows = (d_gain - transfer.sum(axis=1) / loss[..., None]) * p
-            own = rates * p_block[:, None, :] / gain[..., None] - np.eye(levels)
-            total = jax.nn.logsumexp(u_block, axis=1)
-            fraction = jnp.exp(u_block - total[:, None])
+            rates = dark + irradiance * pump + transfer @ p
             # What concerns the ion itself stands in the columns of its own cell.
-            same_cell = np.eye(cells)[:, None, :, None]
-            elsewhere = ((0, 0), (0, 0), (start, n - start - size))
-            rows += jnp.pad((own[:, :, None, :] * same_cell).reshape(cells, levels, size), elsewhere)
-            norm = jnp.pad((fraction[:, None, None, :] * same_cell).reshape(cells, 1, size), elsewhere)
-            d_lam = jnp.einsum("xab,xb->xa", pumped, p_block) / gain - pumped.sum(axis=1) / loss
-            largest = _is_largest(u_block)
-            balance = jnp.log(gain) - jnp.log(loss) - u_block
-            residual.append(jnp.where(largest, total[:, None], balance).ravel())
-            jacobian.append(jnp.where(largest[..., None], norm, rows).reshape(size, n))
-            by_irradiance.append(jnp.where(largest, 0.0, d_lam).ravel())
+            own = (rates[:, :, None, :] * np.eye(cells)[:, None, :, None]).reshape(size, size)
+            by_partners = jnp.einsum("xabk,xb->xak", transfer, block).reshape(size, n)
+            gain_by_p.append(by_partners + jnp.pad(own, ((0, 0), (start, n - start - size))))
+            loss_by_p.append(transfer.sum(axis=1).reshape(size, n))
+            gain.append(jnp.einsum("xab,xb->xa", rates, block).ravel())
+            loss.append(rates.sum(axis=1).ravel())
+            pumped.append(jnp.einsum("xab,xb->xa", pump, block).ravel())
+            drained.append(pump.sum(axis=1).ravel())
             start += size
-        return Linearisation(jnp.concatenate(residual), jnp.concatenate(jacobian), jnp.concatenate(by_irradiance))
+        gains, losses = jnp.concatenate(gain) + FLOOR_per_s, jnp.concatenate(loss) + FLOOR_per_s
+        by_gain, by_loss = 1.0 / gains, 1.0 / losses
+        total, largest = self._sums(p)
+        rows = jnp.concatenate(gain_by_p) * by_gain[:, None] - jnp.concatenate(loss_by_p) * by_loss[:, None]
+        ion = self._ion_of_unknown()
+        fractions = jnp.where(ion[:, None] == ion, p * (1.0 / total)[:, None], 0.0)
+        by_log = irradiance * (jnp.concatenate(pumped) * by_gain - jnp.concatenate(drained) * by_loss)
+        return Linearisation(
+            _log_balance(gains, losses, u, total, largest),
+            jnp.where(largest[:, None], fractions, rows * p - jnp.eye(n)),
+            jnp.where(largest, 0.0, by_log),
+        )
+
+    def _ion_of_unknown(self) -> np.ndarray:
+        """A number for the ion in its cell that every unknown belongs to."""
+        levels = [dark.shape[1] for dark in self.dark for _ in range(dark.shape[0])]
+        return np.repeat(np.arange(len(levels)), levels)
+
+    def _sums(self, p: Populations) -> tuple[Populations, Bool[Array, " n_unknowns"]]:
+        """For every unknown the sum of all populations of its ion, and whether it is the largest of these."""
+        ion = self._ion_of_unknown()
+        place = np.arange(len(ion)) - np.searchsorted(ion, ion)
+        members = np.full((ion[-1] + 1, place.max() + 1), len(ion))
+        members[ion, place] = np.arange(len(ion))
+        blocks = jnp.append(p, 0.0)[members]
+        return blocks.sum(axis=1)[ion], jnp.argmax(jax.lax.stop_gradient(blocks), axis=1)[ion] == place
 
 
 class Linearisation(NamedTuple):
@@ -165,5 +176,7 @@ class Linearisation(NamedTuple):
     by_log_irradiance: Populations
 
 
-def _is_largest(block: Float[Array, "cells levels"]) -> Array:
-    return np.arange(block.shape[1]) == jnp.argmax(jax.lax.stop_gradient(block), axis=1)[:, None]
+def _log_balance(
+    gain: Populations, loss: Populations, u: LogPopulations, total: Populations, largest: Bool[Array, " n_unknowns"]
+) -> Populations:
+    return jnp.log(jnp.where(largest, total, gain / loss)) - jnp.where(largest, 0.0, u)

@@ -28,7 +28,7 @@ from padesign.kinetics.transfer import Crowd, Transfer
 from padesign.parameters import load_parameter_set
 from padesign.parameters.keys import GLOBAL_KEYS, ION_KEYS, energy_key, surface_key
 from padesign.parameters.ligands import ligand_factor
-from padesign.particle.cells import cell_volumes_nm3, layer_of_cell, mixed_density, split_layers
+from padesign.particle.cells import cell_volumes_nm3, layer_of_cell, mixed_density, pick, split_layers
 from padesign.particle.kernel import cell_mean_kernel_per_nm3, transfer_over_diffusion
 from padesign.particle.surface import surface_kernel_nm4
 from padesign.particle.surroundings import Surroundings
@@ -199,7 +199,7 @@ class ParticleModel:
         inner, outer = split_layers(geometry.thickness_nm, self.signature.cells_per_layer)
         volume = cell_volumes_nm3(inner, outer)
         volume_of_layer = cell_volumes_nm3(outer_layer - geometry.thickness_nm, outer_layer)
-        fraction = geometry.fraction[:, self._columns]
+        fraction = pick(geometry.fraction, self._columns, axis=1)
         nominal = fraction * values["host.cation_density_nm3"][self._slot_of_layer][:, None]
         density = mixed_density(nominal, outer_layer, inner, outer, geometry.interface_mixing_nm)
         density = jnp.where(self._may_hold, jnp.maximum(density, 0.0), 0.0)  # rounding leaves -1e-12 in far tails
@@ -243,6 +243,8 @@ class ParticleModel:
             if self.surface[ion]:
                 levels, lands, names = zip(*self.surface[ion], strict=True)
                 which = np.array(levels)
+                place = np.zeros((len(names), *lost.shape[1:]))
+                place[np.arange(len(names)), lands, which] = 1.0
                 strength = jnp.stack([values[surface_key(ion, name)] for name in names], axis=1)[slots]
                 within = defect_loss_per_s(
                     strength,
@@ -250,14 +252,14 @@ class ParticleModel:
                     defects[slots, None],
                     hopping[s][slots][:, which],
                     one.decay_per_s[slots][:, which],
-                    density[cells, s, None],
+                    pick(density[:, s, None], cells),
                     r_min,
                     r_mf,
                 )
-                inside = lost.at[:, np.array(lands), which].set(within)
+                inside = jnp.einsum("xk,kab->xab", within, place)
                 if self.signature.surface_loss:
                     strength *= self._ligand_factors(ion, outside.ligand)
-                    lost = lost.at[:, np.array(lands), which].set(strength * reach[cells, None])
+                    lost = jnp.einsum("xk,kab->xab", strength * pick(reach, cells)[:, None], place)
             surface.append(lost)
             defect.append(inside)
             radiative.append(one.radiative_per_s[slots])
@@ -268,7 +270,7 @@ class ParticleModel:
         light = EmittingNetwork(
             RateNetwork(tuple(dark), tuple(pump), tuple(transfer.rates), self.labels),
             tuple(radiative),
-            tuple(volume[cells] * density[cells, s] for s, cells in enumerate(self.cells_of.values())),
+            tuple(pick(volume * density[:, s], cells) for s, cells in enumerate(self.cells_of.values())),
             tuple(one.energies_cm1[0] for one in rates),
             tuple((ion, table.level_ids) for ion, table in self.tables.items()),
         )

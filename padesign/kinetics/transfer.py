@@ -17,6 +17,7 @@ from jax import Array
 from jaxtyping import Float
 
 from padesign.kinetics.processes import Processes
+from padesign.particle.cells import pick
 from padesign.particle.kernel import crossing_share
 from padesign.spectroscopy.ion import IonRates
 from padesign.spectroscopy.line_shape import line_shape_cm, sideband_slope_cm
@@ -102,12 +103,9 @@ class Transfer:
         _, self._example = np.unique(p.group, return_index=True)
         law = np.where(p.exothermic, p.group, p.n_groups + p.group[p.reverse])
         self._asked = np.where(p.exchange, 2 * p.n_groups + p.donor, law)
-        # One kernel for the hops of each ion, then one for each pair of ions.
-        first_ion, second_ion = np.triu_indices(len(tables))
-        number = np.zeros((len(tables), len(tables)), dtype=int)
-        number[first_ion, second_ion] = number[second_ion, first_ion] = len(tables) + np.arange(len(first_ion))
-        self._ion_pairs = first_ion, second_ion
-        self._kernel_of = np.where(p.exchange, p.donor, number[p.donor, p.acceptor])
+        # One kernel for the hops of each ion, then one for each donor and acceptor.
+        ions = len(tables)
+        self._kernel_of = np.where(p.exchange, p.donor, ions * (1 + p.donor) + p.acceptor)
 
     @property
     def n_events(self) -> int:
@@ -128,33 +126,36 @@ class Transfer:
     ) -> TransferRates:
         """Rates of every process; `ions` and `values` carry a leading axis of hosts (slots)."""
         C6 = self._pair_constants(ions, values, temperature_K)
-        asked = self._factors(ions, C6, crowd)
-        p, slot = self.processes, self._slot_of_cell
+        density = crowd.density_nm3.T
+        hop = _hopping_factor(0.5 * (density[:, :, None] + density[:, None, :]), crowd.nearest_distance_nm)
+        asked = self._factors(ions, C6, crowd, hop)
+        slot = self._slot_of_cell
         strengths = (C6 * self._present).transpose(2, 0, 1)
-        ions_of, kernels = crowd.density_nm3.T, self._kernels(crowd)
+        kernels = self._kernels(crowd, hop)
+        every = (len(density), *density.shape)
+        donors = jnp.concatenate([density, jnp.broadcast_to(density[:, None], every).reshape(-1, len(slot))])
+        acceptors = jnp.concatenate([density, jnp.broadcast_to(density, every).reshape(-1, len(slot))])
         empty = jnp.zeros((self._squares[-1] * self._first[-1], len(slot)))
 
         def from_cell(_: None, here: tuple[Array, ...]) -> tuple[None, tuple[Array, Array]]:
             """What donors of one cell do (rates, acceptors' cells), and what acceptors of every cell do with them."""
-            slot_x, factor, giving, taking, own = here
+            slot_x, factor, giving, taking = here
             strength = strengths[:, slot_x][:, slot] * factor[self._asked]
-            donors = strength * giving[self._kernel_of] * ions_of[p.acceptor]
-            acceptors = strength * taking[self._kernel_of] * own[p.donor, None]
-            return None, (empty.at[self._at_donor].add(donors), empty.at[self._at_acceptor].add(acceptors))
+            given, taken = strength * pick(giving, self._kernel_of), strength * pick(taking, self._kernel_of)
+            return None, (empty.at[self._at_donor].add(given), empty.at[self._at_acceptor].add(taken))
 
         cells = (
             slot,
             asked.transpose(1, 0, 2),
-            kernels.transpose(1, 0, 2),
-            kernels.transpose(2, 0, 1),
-            crowd.density_nm3,
+            (kernels * acceptors[:, None, :]).transpose(1, 0, 2),
+            (kernels * donors[:, None, :]).transpose(2, 0, 1),
         )
         _, (given, taken) = jax.lax.scan(jax.checkpoint(from_cell), None, cells)
         rates = self._by_ion(given + taken.transpose(2, 1, 0))
         return TransferRates(rates, C6, asked[self._asked], kernels[self._kernel_of])
 
-    def _kernels(self, crowd: Crowd) -> Array:
-        """Kernels (ions + pairs of ions, cells, cells) [nm^-3]: of hops, and of the processes of every pair.
+    def _kernels(self, crowd: Crowd, hop: Array) -> Array:
+        """Kernels (ions + ions^2, cells, cells) [nm^-3]: of hops, and of the processes of every donor and acceptor.
 
         A transfer over the border of two cells has its partners near the border, where the populations are between
         those of the two cells, while the network has the mean of each cell. Taken at face value such transfers carry
@@ -170,26 +171,26 @@ class Transfer:
         alike = 2.0 * here * there / squares
         both = (1.0 + _ABSENT) / (alike + _ABSENT)
         kept, weighted = alike * both, 2.0 * there**2 / squares * both  # weighted = kept there / here
-        d, a = self._ion_pairs
-        apart = ~np.eye(len(kernel), dtype=bool)
-        inward = jnp.where(apart, kernel * (1.0 - crossing_share(crowd.over_diffusion)), 0.0)
-        within = 0.5 * jnp.sum(inward * (weighted[d] * kept[a] + kept[d] * weighted[a]), axis=2)
-        pairs = kernel - inward * kept[d] * kept[a] + jnp.eye(len(kernel)) * within[:, :, None]
-        resistance = crowd.thickness_nm / (density**2 * _hopping_factor(density, crowd.nearest_distance_nm) + _NO_IONS)
+        itself = np.eye(len(kernel))
+        inward = jnp.where(itself, 0.0, kernel * (1.0 - crossing_share(crowd.over_diffusion)))
+        both_kept = kept[:, None] * kept
+        either = inward * (weighted[:, None] * kept + kept[:, None] * weighted)
+        within = 0.5 * jnp.sum(either, axis=3, keepdims=True)
+        pairs = kernel - inward * both_kept + itself * within
+        resistance = crowd.thickness_nm / (density**2 * jnp.sum(itself * hop, axis=2) + _NO_IONS)
         way = crowd.thickness_nm[:, None] + crowd.thickness_nm + _NO_IONS
-        hop = here * there * _hopping_factor(0.5 * (here + there), crowd.nearest_distance_nm)
-        slower = hop * (resistance[:, :, None] + resistance[:, None, :]) / way
-        hops = jnp.where(apart, kernel * crossing_share(crowd.over_diffusion * slower), 0.0)
-        return jnp.concatenate([hops, pairs])
+        slower = here * there * hop * (resistance[:, :, None] + resistance[:, None, :]) / way
+        hops = jnp.where(itself, 0.0, kernel * crossing_share(crowd.over_diffusion * slower))
+        return jnp.concatenate([hops, pairs.reshape(-1, *kernel.shape)])
 
     def _by_ion(self, both: Array) -> list[Array]:
         """From (cell, row, cell of the other ion) to the rates of every ion in its own cells."""
         rates = []
         for s, cells in enumerate(self._cells_of):
             n, rows = self._levels[s], slice(self._squares[s] * self._first[-1], self._squares[s + 1] * self._first[-1])
-            own = both[cells, rows].reshape(len(cells), n, n, self._first[-1], -1)
+            own = pick(both, cells)[:, rows].reshape(len(cells), n, n, self._first[-1], -1)
             seen = [
-                jnp.swapaxes(own[:, :, :, self._first[a] : self._first[a + 1], others], 3, 4)
+                jnp.swapaxes(pick(own[:, :, :, self._first[a] : self._first[a + 1]], others, axis=4), 3, 4)
                 for a, others in enumerate(self._cells_of)
             ]
             rates.append(jnp.concatenate([one.reshape(len(cells), n, n, -1) for one in seen], axis=-1))
@@ -238,12 +239,12 @@ class Transfer:
         """Constant i,0 -> 0,i of every level of every ion (hosts, levels) [nm^6/s], of the ions of one host."""
         p, slots = self.processes, np.arange(self._n_slots)
         own = np.flatnonzero(p.exchange & (p.acceptor_from == 0))
-        hopping = jnp.zeros((self._n_slots, self._first[-1]))
-        at = self._first[p.donor[own]] + p.donor_from[own]
-        hopping = hopping.at[:, at].set(C6_nm6_per_s[slots, slots][:, own])
+        number = np.full(self._first[-1], len(own))
+        number[self._first[p.donor[own]] + p.donor_from[own]] = np.arange(len(own))
+        hopping = jnp.pad(C6_nm6_per_s[slots, slots][:, own], ((0, 0), (0, 1)))[:, number]
         return jnp.split(hopping, self._first[1:-1], axis=1)
 
-    def _factors(self, ions: Sequence[IonRates], C6: Array, crowd: Crowd) -> Array:
+    def _factors(self, ions: Sequence[IonRates], C6: Array, crowd: Crowd, hop: Array) -> Array:
         """Reduction factors (2 groups + ions, donor's cell, acceptor's cell), the rows that `_asked` points to.
 
         First the law of random sites for every group, then the same with donor's and acceptor's cell exchanged, then
@@ -262,17 +263,15 @@ class Transfer:
             channels[x][:, x].transpose(2, 0, 1),
             hopping.T[level_d][:, x, None],
             decay.T[level_d][:, x, None],
-            density[d][:, :, None],
-            density[a][:, None, :],
+            pick(density, d)[:, :, None],
+            pick(density, a)[:, None, :],
             crowd.nearest_distance_nm,
             crowd.mean_field_distance_nm,
             acceptor_is_ground=(p.acceptor_from[self._example] == 0)[:, None, None],
             acceptor_loss_per_s=decay.T[level_a][:, None, x],
             acceptor_migration_C6=hopping.T[level_a][:, None, x],
         )
-        mean = 0.5 * (density[:, :, None] + density[:, None, :])
-        hops = _hopping_factor(mean, crowd.nearest_distance_nm)
-        return jnp.concatenate([law, law.transpose(0, 2, 1), hops])
+        return jnp.concatenate([law, law.transpose(0, 2, 1), hop])
 
 
 def _hopping_factor(density_nm3: Array, nearest_distance_nm: Scalar) -> Array:

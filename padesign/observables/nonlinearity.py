@@ -233,7 +233,7 @@ def steepest_window(
         bright = fixed_weights * jnp.exp(found.log_populations)
         total = jnp.sum(bright, axis=1) + _TINY
         slopes = jnp.sum(bright * found.along_populations, axis=1) / total
-        rise, bend = jnp.log(total[1]) - jnp.log(total[0]), slopes[1] - slopes[0]
+        rise, bend = jnp.log(total[1] / total[0]), slopes[1] - slopes[0]
         return _Best(rise, -jnp.abs(bend), at, found.log_populations, jnp.max(found.residual)), bend
 
     def look(k: Array, state: tuple[Bracket, _Best, _Best]) -> tuple[Bracket, _Best, _Best]:
@@ -256,5 +256,5 @@ def steepest_window(
     ends = jax.lax.stop_gradient(jnp.stack([best.log_irradiance, best.log_irradiance + width]))
     ends = ends + (moved - jax.lax.stop_gradient(moved))
     states = _attached(network, best.log_populations, ends)
-    below, above = log_emission(weights, states[0]), log_emission(weights, states[1])
+    below, above = jax.vmap(log_emission, (None, 0))(weights, states)
     return WindowSlope((above - below) / width, ends[0], ends[1], below, above, best.residual <= 1e-8, is_held)

@@ -32,6 +32,17 @@ def layer_of_cell(cells_per_layer: Sequence[int]) -> tuple[int, ...]:
     return tuple(layer for layer, count in enumerate(cells_per_layer) for _ in range(count))
 
 
+def pick(array: Array, index: np.ndarray, axis: int = 0) -> Array:
+    """`array[index]` along an axis for fixed positions, whose derivative is a padding or a product.
+
+    That of indexing is a loop over the positions, which takes longer to compile than all else around it.
+    """
+    first = int(index[0]) if len(index) else 0
+    if np.array_equal(index, first + np.arange(len(index))):
+        return jax.lax.slice_in_dim(array, first, first + len(index), axis=axis)
+    return jnp.moveaxis(jnp.tensordot(np.eye(array.shape[axis])[index], array, (1, axis)), 0, axis)
+
+
 class _Widths(NamedTuple):
     """How the cells of layers (n,) widen from both ends inwards: in proportion to the distance from the closer one.
 
@@ -101,10 +112,9 @@ def split_layers(thickness_nm: ArrayLike, cells_per_layer: Sequence[int]) -> tup
     layers = np.asarray(layer_of_cell(counts))
     number = np.asarray(counts)[layers]
     place = np.concatenate([np.arange(count) for count in counts])
-    outer_layer = jnp.cumsum(thickness)[layers]
-    width = thickness[layers]
-    widths = _Widths(*(part[layers] for part in _widths(thickness, thickness, [count > 0 for count in counts], jnp)))
-    inside, outside, turn, below, above = widths
+    widths = _widths(thickness, thickness, [count > 0 for count in counts], jnp)
+    of_layers = jnp.stack([jnp.cumsum(thickness), thickness, *widths])
+    outer_layer, width, inside, outside, turn, below, above = pick(of_layers, layers, axis=1)
 
     def edge(share: np.ndarray) -> Array:
         passed = share * (below + above)
@@ -113,7 +123,8 @@ def split_layers(thickness_nm: ArrayLike, cells_per_layer: Sequence[int]) -> tup
         in_lower_part = jnp.where(width > 0.0, passed < below, inside < outside)
         return outer_layer - width + jnp.where(in_lower_part, low, high)
 
-    return edge(place / number), jnp.where(place + 1 == number, outer_layer, edge((place + 1) / number))
+    inner, outer = edge(np.stack([place, place + 1]) / number)
+    return inner, jnp.where(place + 1 == number, outer_layer, outer)
 
 
 def cell_volumes_nm3(inner_nm: ArrayLike, outer_nm: ArrayLike) -> Array:

@@ -50,15 +50,15 @@ def _mean_kernel_jvp(primals: tuple[Array, ...], tangents: tuple[Array, ...]) ->
     """The cell's edges by Leibniz's rule, the surface's place under the integral: the nodes need no derivative."""
     (inner, outer, radius, closest), (d_inner, d_outer, d_radius, d_closest) = primals, tangents
     radii, weights = _nodes(inner, outer, radius, closest)
-    here, moved = jax.jvp(
-        lambda R, d: _kernel(radii, R[..., None], d[..., None]), (radius, closest), (d_radius, d_closest)
-    )
-    mean = jnp.sum(weights * here, axis=-1)
+    R, d = radius[..., None], closest[..., None]
+    here, by_radius = jax.jvp(lambda R: _kernel(radii, R, d), (R,), (jnp.ones_like(R),))
+    by_closest = jax.jvp(lambda d: _kernel(radii, R, d), (d,), (jnp.ones_like(d),))[1]
+    mean, by_radius, by_closest = (jnp.sum(weights * one, axis=-1) for one in (here, by_radius, by_closest))
     low, high = edges_for_derivative(inner, outer)
     by_inner, by_outer = mean_by_edges(
         mean, _kernel(low, radius, closest), _kernel(high, radius, closest), inner, outer
     )
-    return mean, by_inner * d_inner + by_outer * d_outer + jnp.sum(weights * moved, axis=-1)
+    return mean, by_inner * d_inner + by_outer * d_outer + by_radius * d_radius + by_closest * d_closest
 
 
 def _kernel(radius_nm: Array, outer_radius_nm: Array, closest_approach_nm: Array) -> Array:

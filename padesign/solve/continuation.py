@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from padesign.kinetics.network import AbstractNetwork
@@ -95,8 +96,8 @@ def trace_curve(
     start = low_power_start(network, log_irradiance_start)
     trace = Trace(
         jnp.full(max_points, log_irradiance_start, dtype=float),
-        jnp.zeros((max_points, n)).at[0].set(start),
-        jnp.zeros(max_points).at[0].set(1.0),
+        jnp.pad(start[None, :], ((0, max_points - 1), (0, 0))),
+        jnp.asarray(np.eye(max_points)[0]),
         jnp.zeros((max_points, n)),
         jnp.zeros(max_points),
         jnp.asarray(0),
@@ -128,10 +129,10 @@ def trace_curve(
         grow = jnp.clip(jnp.sqrt(target / (miss + 1e-12)), 0.35, 2.5)
         next_step = jnp.where(accept, jnp.minimum(length * grow, _LONGEST_STEP * coarseness), length * 0.4)
         next_step = jnp.where(over_fold, to_fold, jnp.where(first, step, next_step))
-        at = jnp.where(accept, trace.count, max_points)
 
         def put(array: Array, value: Array) -> Array:
-            return array.at[at].set(value, mode="drop")
+            row = jnp.where(accept, value, array[trace.count])
+            return jax.lax.dynamic_update_index_in_dim(array, row, trace.count, 0)
 
         count = trace.count + accept
         outcome = jnp.where(accept & (new_lam >= log_irradiance_end), Outcome.COMPLETE, -1)

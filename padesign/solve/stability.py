@@ -15,11 +15,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.linalg import lu_factor, lu_solve
 from jaxtyping import Array, Bool, Float
 
 from padesign.kinetics.network import RateNetwork
-from padesign.solve.steady import pump_off_equilibrium
+from padesign.solve.steady import eliminated, pump_off_equilibrium
 from padesign.types import Scalar
 
 _SCAN_POINTS = 56
@@ -106,7 +105,7 @@ def growth_rate(matrix: Float[Array, "n n"]) -> tuple[Scalar, Float[Array, " n"]
         first = k == 0
         margin = jnp.where(first, 0.0, bound) * (1 + jnp.sign(bound) * 1e-12)
         margin = jnp.where(first, 1e-9 * jnp.max(jnp.abs(matrix)), margin)
-        y = jnp.abs(_solve(margin * jnp.eye(n) - matrix, x))
+        y = jnp.abs(eliminated(margin * jnp.eye(n) - matrix, x[:, None])[:, 0])
         y = y / jnp.max(y) + 1e-40
         ratio = matrix @ y / y
         new_bound = jnp.max(jnp.where((y > 1e-30) | first, ratio, -jnp.inf))
@@ -130,11 +129,6 @@ def growth_rate(matrix: Float[Array, "n n"]) -> tuple[Scalar, Float[Array, " n"]
     return bound, x
 
 
-def _solve(matrix: Array, right: Array) -> Array:
-    """Without derivatives, which keeps the compiled program small."""
-    return lu_solve(lu_factor(matrix), right)
-
-
 def _growth_vectors(matrix: Float[Array, "n n"]) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
     """Left and right vectors of the growth rate, left.right = 1; left.B.right is the rate and its derivative exact."""
     right, left = jax.lax.map(lambda B: growth_rate(B)[1], jnp.stack([matrix, matrix.T]))
@@ -143,7 +137,7 @@ def _growth_vectors(matrix: Float[Array, "n n"]) -> tuple[Float[Array, " n"], Fl
 
 def _is_stable(matrix: Float[Array, "n n"]) -> Bool[Array, ""]:
     """True where the growth rate is negative: then -B has a non-negative inverse (it is an M-matrix)."""
-    return jnp.all(_solve(-matrix, jnp.ones(matrix.shape[0])) >= 0.0)
+    return jnp.all(eliminated(-matrix, jnp.ones((matrix.shape[0], 1))) >= 0.0)
 
 
 class _Search(NamedTuple):

@@ -11,7 +11,6 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.linalg import lu_factor, lu_solve
 from jaxtyping import Array, Bool, Float
 
 from padesign.kinetics.network import AbstractNetwork, FLOOR_per_s, RateNetwork
@@ -60,7 +59,7 @@ def newton(
     n = network.n_unknowns
     border = jnp.zeros(n) if tangent_populations is None else tangent_populations / n
     bottom = jnp.append(border, tangent_log_irradiance)[None, :]
-    unit = jnp.zeros(n + 1).at[n].set(1.0)
+    unit = np.eye(n + 1)[n]
 
     def step(point: Point) -> Point:
         u, lam = point.log_populations, point.log_irradiance
@@ -70,10 +69,10 @@ def newton(
             [jnp.concatenate([at.jacobian, at.by_log_irradiance[:, None]], axis=1), bottom], axis=0
         )
         right = jnp.stack([jnp.append(at.residual, 0.0), unit], axis=1)
-        solved = lu_solve(lu_factor(bordered), right)
-        delta, along = solved[:, 0], solved[:, 1]
-        shrink = jnp.minimum(1.0, _LARGEST_STEP / (jnp.max(jnp.abs(delta)) + 1e-300))
-        stay = (residual <= 0.01 * TOLERANCE) | ~jnp.all(jnp.isfinite(delta))
+        delta, along = eliminated(bordered, right).T
+        longest = jnp.max(jnp.abs(delta))
+        shrink = jnp.minimum(1.0, _LARGEST_STEP / (longest + 1e-300))
+        stay = (residual <= 0.01 * TOLERANCE) | ~jnp.isfinite(longest)
         moved = jnp.where(stay, 0.0, shrink * delta)
         return Point(u - moved[:n], lam - moved[n], along[:n], along[n], residual, point.iterations + 1)
 
@@ -95,7 +94,23 @@ def attach_derivatives(network: AbstractNetwork, solution: LogPopulations, log_i
     frozen = jax.lax.stop_gradient(network)
     jacobian = frozen.linearise(u, jax.lax.stop_gradient(log_irradiance)).jacobian
     change = network.residual(u, log_irradiance)
-    return u - jnp.linalg.solve(jacobian, change - jax.lax.stop_gradient(change))
+    return u - jax.lax.custom_linear_solve(
+        lambda x: jacobian @ x,
+        change - jax.lax.stop_gradient(change),
+        lambda _, right: eliminated(jacobian, right[:, None])[:, 0],
+        lambda _, right: eliminated(jacobian.T, right[:, None])[:, 0],
+    )
+
+
+def eliminated(matrix: Float[Array, "n n"], right: Float[Array, "n columns"]) -> Float[Array, "n columns"]:
+    """The solution of linear equations, without derivatives.
+
+    By Gaussian elimination of the matrix with the right-hand sides beside it. Those that come later must be permuted
+    as its rows were, by a loop that takes long to compile and a tenth of the time of the elimination to run.
+    """
+    n = matrix.shape[0]
+    upper = jax.lax.linalg.lu(jnp.concatenate([matrix, right], axis=1))[0]
+    return jax.lax.linalg.triangular_solve(upper[:, :n], upper[:, n:], left_side=True)
 
 
 def tangent(network: AbstractNetwork, u: LogPopulations, log_irradiance: Scalar) -> Populations:
@@ -170,13 +185,13 @@ def stationary_distribution(rates: Float[Array, "cells levels levels"]) -> Float
         below = index < n
         out = jnp.where(below, q[:, n, :], 0.0)
         into = jnp.where(below, q[:, :, n], 0.0) / (out.sum(axis=1, keepdims=True) + FLOOR_per_s)
-        q = q.at[:, :, n].set(jnp.where(below, into, q[:, :, n]))
+        q = jnp.where(below[:, None] & (index == n), into[:, :, None], q)
         return q + jnp.where(below[:, None] & below[None, :], into[:, :, None] * out[:, None, :], 0.0)
 
     def substitute(n: Array, p: Array) -> Array:
         value = jnp.sum(jnp.where(index < n, p * q[:, :, n], 0.0), axis=1)
-        return p.at[:, n].set(value + FLOOR_per_s)
+        return jnp.where(index == n, value[:, None] + FLOOR_per_s, p)
 
     q = jax.lax.fori_loop(0, levels - 1, eliminate, leave)
-    p = jax.lax.fori_loop(1, levels, substitute, jnp.zeros(rates.shape[:2]).at[:, 0].set(1.0))
+    p = jax.lax.fori_loop(1, levels, substitute, jnp.zeros(rates.shape[:2]) + (index == 0))
     return p / p.sum(axis=1, keepdims=True)

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool
 from padesign.kinetics.network import AbstractNetwork
 from padesign.solve.bracket import Bracket, bracket_between
 from padesign.solve.continuation import Trace
-from padesign.solve.steady import Point, newton
+from padesign.solve.steady import Point, eliminated, newton
 from padesign.types import LogPopulations, Scalar
 
 _STEPS = 10
@@ -78,6 +78,6 @@ def attached(network: AbstractNetwork, turn: Turn) -> Scalar:
     at = jax.lax.stop_gradient(network).linearise(u, lam)
     n = network.n_unknowns
     bordered = jnp.block([[at.jacobian, at.by_log_irradiance[:, None]], [along[None, :], jnp.zeros((1, 1))]])
-    left = jnp.linalg.solve(bordered.T, jnp.zeros(n + 1).at[n].set(1.0))[:n]
+    left = eliminated(bordered.T, jnp.eye(n + 1)[:, n:])[:n, 0]
     change = left @ network.residual(u, lam)
     return lam - (change - jax.lax.stop_gradient(change))

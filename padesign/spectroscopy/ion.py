@@ -129,13 +129,24 @@ def rates_of_ions(
     for s, (table, (low, high)) in enumerate(zip(tables, triangles, strict=True)):
         levels = len(table.level_ids)
         of_ion, of_steps = slice(line_ends[s], line_ends[s + 1]), slice(step_ends[s], step_ends[s + 1])
-        empty, k = jnp.zeros((levels, levels)), np.arange(1, levels)
-        radiative = empty.at[low, high].set(emission[of_ion])
-        multiphonon = empty.at[k - 1, k].set(down[of_steps]).at[k, k - 1].set(up[of_steps])
-        pump = jnp.zeros((*wavelength.shape, levels, levels)).at[..., high, low].set(absorbed[..., of_ion])
-        pump = pump.at[..., low, high].set(stimulated[..., of_ion])
-        both = empty.at[low, high].set(strength[of_ion])
+        k = np.arange(1, levels)
+        radiative = _matrix(levels, (low, high, emission[of_ion]))
+        multiphonon = _matrix(levels, (k - 1, k, down[of_steps]), (k, k - 1, up[of_steps]))
+        pump = _matrix(levels, (high, low, absorbed[..., of_ion]), (low, high, stimulated[..., of_ion]))
+        both = _matrix(levels, (low, high, strength[of_ion]), (high, low, strength[of_ion]))
         decay = radiative.sum(axis=0) + jnp.concatenate([jnp.zeros(1), down[of_steps]])
         levels_here = slice(first[s], first[s + 1])
-        result.append(IonRates(energies[levels_here], radiative, multiphonon, pump, both + both.T, width[s], decay))
+        result.append(IonRates(energies[levels_here], radiative, multiphonon, pump, both, width[s], decay))
     return result
+
+
+def _matrix(levels: int, *parts: tuple[np.ndarray, np.ndarray, ArrayLike]) -> Array:
+    """(..., levels, levels) from rows, columns and what stands there (..., places); 0 elsewhere.
+
+    Every element looks up its number, because writing the numbers to their places would be a loop over them.
+    """
+    rows, columns = (np.concatenate([part[axis] for part in parts]) for axis in (0, 1))
+    numbers = jnp.concatenate([jnp.asarray(part[2]) for part in parts], axis=-1)
+    index = np.full((levels, levels), len(rows))
+    index[rows, columns] = np.arange(len(rows))
+    return jnp.pad(numbers, (*[(0, 0)] * (numbers.ndim - 1), (0, 1)))[..., index]
