@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,6 +31,8 @@ from padesign.config.load import load_checked
 OTHERS = Path(__file__).with_name("systems_other.yaml")
 FIGURE = "experiments/results/published.svg"
 PARTS, WANTED = 4, 0.7
+_LABEL_pt, _GAP_pt, _AXIS_pt = 5.5, 4.0, 265.0
+"""Names in the figure: their size, their distance from the point, and the width and height of an axis."""
 REASONS = {
     "lee2021_tm8": "one width for all lines of Tm; its excited-state cross-section stays below the published fits",
     "liu2024_nay": "sizes not stated; another laboratory has 26 at 8 %, and S hardly depends on content here",
@@ -382,7 +385,7 @@ def _figure(rows: Sequence[dict[str, Any]], path: Path) -> None:
         line = np.array([low, high])
         axis.plot(line, line, color=GREY, lw=0.8)
         axis.fill_between(line, line / share, line * share, color=GREY, alpha=0.15, lw=0)
-        for k, row in enumerate(sorted(mine, key=lambda row: row["predicted"])):
+        for row in mine:
             spread = NINETY * math.hypot(row["model_sigma_ln"], row["size_sigma_ln"])
             ends = [[row["predicted"] * (1.0 - math.exp(-spread))], [row["predicted"] * (math.exp(spread) - 1.0)]]
             colour = ORANGE if "reason" in row else BLUE
@@ -395,12 +398,15 @@ def _figure(rows: Sequence[dict[str, Any]], path: Path) -> None:
                 ms=4,
                 lw=0.9,
             )
+        for row, (right, up) in zip(mine, _places(mine, low, high), strict=True):
             axis.annotate(
                 row["system"],
                 (row["observed"], row["predicted"]),
-                fontsize=5.5,
-                xytext=(4, (-7, -1, 4)[k % 3]),
+                fontsize=_LABEL_pt,
+                xytext=(right, up),
                 textcoords="offset points",
+                ha="left" if right > 0.0 else "right",
+                va="center",
             )
         axis.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high))
         unit = " (kW/cm²)" if what == "threshold" else ""
@@ -411,6 +417,26 @@ def _figure(rows: Sequence[dict[str, Any]], path: Path) -> None:
         loc="left",
     )
     figure.savefig(path, metadata={"Date": None})
+
+
+def _places(rows: Sequence[dict[str, Any]], low: float, high: float) -> list[tuple[float, float]]:
+    """Where every point's name goes, in points right of it and above it: where it runs into no other name."""
+    scale = _AXIS_pt / math.log(high / low)
+    taken: list[tuple[float, float, float]] = []
+    places = []
+    for row in rows:
+        x, y = (scale * math.log(row[key] / low) for key in ("observed", "predicted"))
+        width = 0.55 * _LABEL_pt * len(row["system"])
+        shifts = sorted(np.arange(-6, 7) * _LABEL_pt, key=abs)
+        for up, right in itertools.product(shifts, (_GAP_pt, -_GAP_pt)):
+            left = x + right if right > 0.0 else x + right - width
+            fits = 0.0 <= left and left + width <= _AXIS_pt
+            beside = (left + width < a or a + w < left or abs(y + up - b) >= 1.2 * _LABEL_pt for a, b, w in taken)
+            if fits and all(beside):
+                break
+        taken.append((left, y + up, width))
+        places.append((right, float(up)))
+    return places
 
 
 def _g(value: float) -> str:
