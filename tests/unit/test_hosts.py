@@ -96,7 +96,8 @@ def test_numbers_of_a_set_are_plausible_sourced_and_uncertain(shipped: Parameter
     for key, entry in shipped.entries.items():
         assert entry.unit == unit_of(key)
         assert len(entry.source) > 10
-        exact = key == "host.reference_temperature_K" or (key.endswith(".energy_cm1") and entry.value == 0.0)
+        left_out_or_ground = entry.value == 0.0 and key.endswith((".energy_cm1", "defect.density_nm3"))
+        exact = key == "host.reference_temperature_K" or left_out_or_ground
         assert (entry.sigma > 0.0) != exact, key
     for ion in shipped.levels:
         omega = [shipped.values[f"{ion}.omega{k}_cm2"] for k in (2, 4, 6)]
