@@ -115,8 +115,7 @@ def _summary(run: RunFile, result: CampaignResult, rows: Sequence[Row], name: st
 
 def _card(row: Row, name: str, unit: str, pictures: Mapping[str, str], recipes: Mapping[str, str]) -> dict[str, Any]:
     numbers = [
-        (label.replace("^2", "²"), f"{number(value)}{unit_suffix(of)}".replace("^2", "²"))
-        for label, value, of, _ in numbers_of(row.candidate.metrics)
+        (label, f"{number(value)}{unit_suffix(of)}") for label, value, of, _ in numbers_of(row.candidate.metrics)
     ]
     if row.band is not None:
         low, high = (number(end) for end in row.band)

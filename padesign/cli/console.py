@@ -63,7 +63,7 @@ def number(value: float | None, digits: int = 3) -> str:
 
 def unit_suffix(unit: str) -> str:
     """A unit to write behind a number; nothing for the unit of pure numbers."""
-    return "" if unit in ("", "1") else f" {unit}"
+    return "" if unit in ("", "1") else f" {unit}".replace("^2", "²")
 
 
 def shown(path: Path) -> str:

@@ -89,7 +89,7 @@ def numbers_of(metrics: Mapping[str, float]) -> list[tuple[str, float | None, st
         if key not in metrics:
             continue
         if key == "photons_per_s" and "photons_at_kW_per_cm2" in metrics:
-            label = f"{label} at {metrics['photons_at_kW_per_cm2']:.3g} kW/cm^2"
+            label = f"{label} at {metrics['photons_at_kW_per_cm2']:.3g} kW/cm²"
         rows.append((label, float(metrics[key]), unit, definition))
     return rows
 
