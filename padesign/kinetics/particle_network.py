@@ -18,6 +18,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
+from padesign.arrays import pick
 from padesign.errors import InputError
 from padesign.kinetics.acceptors import with_saturable_acceptors
 from padesign.kinetics.defects import defect_loss_per_s
@@ -28,7 +29,7 @@ from padesign.kinetics.transfer import Crowd, Transfer
 from padesign.parameters import load_parameter_set
 from padesign.parameters.keys import GLOBAL_KEYS, ION_KEYS, energy_key, surface_key
 from padesign.parameters.ligands import ligand_factor
-from padesign.particle.cells import cell_volumes_nm3, layer_of_cell, mixed_density, pick, split_layers
+from padesign.particle.cells import cell_volumes_nm3, layer_of_cell, mixed_density, split_layers
 from padesign.particle.kernel import cell_mean_kernel_per_nm3, transfer_over_diffusion
 from padesign.particle.surface import surface_kernel_nm4
 from padesign.particle.surroundings import Surroundings

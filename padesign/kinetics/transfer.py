@@ -16,8 +16,8 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
+from padesign.arrays import pick
 from padesign.kinetics.processes import Processes
-from padesign.particle.cells import pick
 from padesign.particle.kernel import crossing_share
 from padesign.spectroscopy.ion import IonRates
 from padesign.spectroscopy.line_shape import line_shape_cm, sideband_slope_cm

@@ -13,6 +13,7 @@ from jax import Array
 from jax.scipy.special import erf
 from jax.typing import ArrayLike
 
+from padesign.arrays import pick
 from padesign.errors import InputError
 
 _NODES, _WEIGHTS = (np.asarray(part) for part in np.polynomial.legendre.leggauss(12))
@@ -30,17 +31,6 @@ _FWHM_PER_STANDARD_DEVIATION = 2.0 * math.sqrt(2.0 * math.log(2.0))
 def layer_of_cell(cells_per_layer: Sequence[int]) -> tuple[int, ...]:
     """Index of the layer that each cell belongs to, from the centre outward."""
     return tuple(layer for layer, count in enumerate(cells_per_layer) for _ in range(count))
-
-
-def pick(array: Array, index: np.ndarray, axis: int = 0) -> Array:
-    """`array[index]` along an axis for fixed positions, whose derivative is a padding or a product.
-
-    That of indexing is a loop over the positions, which takes longer to compile than all else around it.
-    """
-    first = int(index[0]) if len(index) else 0
-    if np.array_equal(index, first + np.arange(len(index))):
-        return jax.lax.slice_in_dim(array, first, first + len(index), axis=axis)
-    return jnp.moveaxis(jnp.tensordot(np.eye(array.shape[axis])[index], array, (1, axis)), 0, axis)
 
 
 class _Widths(NamedTuple):

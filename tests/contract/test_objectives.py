@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from objectives.rise_time import RiseTime
+from objectives.threshold import Threshold
 from padesign.config import load_run_text
 from padesign.config.build import build_objective
 from padesign.config.installed import OBJECTIVE_GROUP
@@ -153,6 +154,11 @@ def test_an_objective_says_what_it_is(name: str) -> None:
         assert text.strip() == text and text
     assert not one.definition.endswith(".")
     assert "{" not in one.statement
+
+
+def test_an_objective_states_the_numbers_that_were_asked_for() -> None:
+    asked = Threshold("X:3 -> X:1", min_nonlinearity=12.0)
+    assert "of at least 12" in asked.statement and "of at least 5" not in asked.statement
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -159,6 +159,7 @@ def test_validate_says_what_the_particle_is_and_what_does_nothing() -> None:
     assert "layers active_shell: beta-NaYF4, 1 to 4 nm thick, 0.5 to 15 % Tm, 1 to 30 % Yb or none, or absent" in lines
     assert "levels Tm: 8 levels, 3H6 to 1D2 (27875 cm^-1)" in lines
     assert "surroundings no self-heating" in lines
+    assert any(line.startswith("time about 1 min of one core or less for 1080 gradients") for line in lines)
     assert {"limits at most 28.2 nm across", "rounded to 0.1 nm and 0.1 mol%"} < set(lines)
     assert "with window_decades 0.05, min_photons_per_s 16500, max_irradiance_kW_per_cm2 28" in lines
     batch = told("robust.dopant_percent=7", "rounding.dopant_step_mol_percent=0.5")
