@@ -95,7 +95,7 @@ format: setup
 
 lock:
 	@test -n "$(UV)" || { echo "make lock needs uv: python3 -m pip install uv"; exit 1; }
-	$(LOCK) $(UPGRADE) --extra ui --extra crate --extra dev --extra docs --output-file requirements/dev.lock
+	$(LOCK) $(UPGRADE) --extra ui --extra crate --extra nuts --extra dev --extra docs --output-file requirements/dev.lock
 	$(LOCK) --extra ui --constraint requirements/dev.lock --output-file requirements/run.lock
 
 clean:

@@ -81,10 +81,8 @@ class AvalancheForward(AbstractForward):
         """
         if self._shell is None:
             return self._one(theta, self._design.geometry)
-        geometry, share = self._design.geometry, self._shell.probability
-        thickness = jnp.asarray(geometry.thickness_nm).at[-1].set(0.0)
-        bare = Geometry(thickness, geometry.fraction, geometry.interface_mixing_nm)
-        without, within = self._one(theta, bare), self._one(theta, geometry)
+        share = self._shell.probability
+        without, within = self._one(theta, self._bare()), self._one(theta, self._design.geometry)
         apart = np.sqrt(share * (1.0 - share)) * (within.ln - without.ln)
         by_size = [np.sqrt(1.0 - share) * without.by_size, np.sqrt(share) * within.by_size, apart[:, None]]
         return Outcome(
@@ -95,19 +93,42 @@ class AvalancheForward(AbstractForward):
             {"bare": without.ln, "with a further shell": within.ln},
         )
 
-    def _one(self, theta: np.ndarray, geometry: Geometry) -> Outcome:
+    def traced(self, theta: jax.Array) -> tuple[jax.Array, jax.Array]:
+        ln, by_theta = self._picked(theta, self._design.geometry)
+        if self._shell is not None:
+            share, bare = self._shell.probability, self._picked(theta, self._bare())
+            ln, by_theta = ((1.0 - share) * one + share * two for one, two in zip(bare, (ln, by_theta), strict=True))
+        rows = np.array(self._rows, dtype=int)
+        return ln[rows], by_theta[rows]
+
+    def _picked(self, theta: jax.Array, geometry: Geometry) -> tuple[jax.Array, jax.Array]:
+        """Threshold and S of one case, (2,) and (2, keys): S of the window where there is a fold."""
+        ln, by_theta, _, _, _, fold, _ = self._found(theta, geometry)
+        pick = jnp.where(fold, jnp.array([0, 2]), jnp.array([0, 1]))
+        return ln[pick], by_theta[pick]
+
+    def _bare(self) -> Geometry:
+        """Without the further shell."""
+        geometry = self._design.geometry
+        thickness = jnp.asarray(geometry.thickness_nm).at[-1].set(0.0)
+        return Geometry(thickness, geometry.fraction, geometry.interface_mixing_nm)
+
+    def _found(self, theta: jax.Array, geometry: Geometry) -> tuple[jax.Array, ...]:
         one, design = self._system, self._design
-        found = _avalanche(
+        return _avalanche(
             design.signature,
             design.scene,
             one.keys,
             one.band,
-            jnp.asarray(theta),
+            theta,
             geometry,
             one.values,
             one.carried,
             design.conditions,
         )
+
+    def _one(self, theta: np.ndarray, geometry: Geometry) -> Outcome:
+        found = self._found(jnp.asarray(theta), geometry)
         ln, by_theta, by_thickness, by_fraction, exists, fold, inside = jax.tree.map(np.asarray, found)
         pick = [0, 2 if fold else 1]
         sizes = [by_thickness[:, k] if ion is None else by_fraction[:, k, ion] for k, ion in self._sizes]

@@ -35,7 +35,7 @@ class CrossSectionForward(AbstractForward):
         self.sigma_ln = np.array([observation.sigma_ln])
         self.at_least = np.zeros(1, dtype=bool)
 
-    def predict(self, theta: np.ndarray) -> Outcome:
+    def traced(self, theta: jax.Array) -> tuple[jax.Array, jax.Array]:
         one = self._observation
         values = {key: float(value) for key, value in self._fitted.base.values.items()}
         ln, slope = _cross_section(
@@ -43,12 +43,16 @@ class CrossSectionForward(AbstractForward):
             one.ion,
             self._level,
             self._fitted.keys,
-            jnp.asarray(theta),
+            theta,
             values,
             float(one.wavelength_nm),
             float(one.temperature_K),
         )
-        return Outcome(np.asarray(ln)[None], np.asarray(slope)[None], np.zeros((1, 0)))
+        return ln[None], slope[None]
+
+    def predict(self, theta: np.ndarray) -> Outcome:
+        ln, by_parameter = self.traced(jnp.asarray(theta))
+        return Outcome(np.asarray(ln), np.asarray(by_parameter), np.zeros((1, 0)))
 
     def covers(self) -> dict[str, Any]:
         one = self._observation

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from padesign.calibration.forward import AbstractForward, Outcome
+from padesign.calibration.misfit import Misfit, places
 
 ROUNDS = 3
 """Fits in a row; each renews the spreads of unstated sizes and the widening of errors."""
@@ -36,6 +37,8 @@ class Posterior:
     converged: bool
     information: np.ndarray
     """(n, n) of the observations alone, in units of the prior: eigenvalues above 1 beat the prior."""
+    misfit: Misfit
+    """What was made small in the last round."""
 
     @property
     def directions(self) -> tuple[np.ndarray, np.ndarray]:
@@ -68,24 +71,25 @@ def fit(
             memory[key] = [forward.predict(theta) for forward in forwards]
         return memory[key]
 
-    keep = [~forward.at_least for forward in forwards]
-    observed = np.concatenate([one.ln_observed[k] for one, k in zip(forwards, keep, strict=True)])
+    kept = places(forwards)
+    observed = np.concatenate([one.ln_observed[k] for one, k in zip(forwards, kept, strict=True)])
     evaluations, converged, excess, used = 0, False, 1.0, 1.0
     for _ in range(rounds):
         errors = np.concatenate(
             [
                 excess * np.hypot(one.sigma_ln, spread_ln(out, one))[k]
-                for one, out, k in zip(forwards, outcomes(theta), keep, strict=True)
+                for one, out, k in zip(forwards, outcomes(theta), kept, strict=True)
             ]
         )
+        misfit = Misfit(kept, observed, errors, prior_sigma_ln)
 
-        def residuals(theta: np.ndarray, errors: np.ndarray = errors) -> np.ndarray:
-            ln = np.concatenate([out.ln[k] for out, k in zip(outcomes(theta), keep, strict=True)])
-            return np.concatenate([(ln - observed) / errors, theta / prior_sigma_ln])
+        def residuals(theta: np.ndarray, misfit: Misfit = misfit) -> np.ndarray:
+            ln = np.concatenate([out.ln[k] for out, k in zip(outcomes(theta), kept, strict=True)])
+            return np.concatenate([misfit.of_observations(ln), misfit.of_prior(theta)])
 
-        def jacobian(theta: np.ndarray, errors: np.ndarray = errors) -> np.ndarray:
-            rows = np.concatenate([out.by_parameter[k] for out, k in zip(outcomes(theta), keep, strict=True)])
-            return np.concatenate([rows / errors[:, None], np.diag(1.0 / prior_sigma_ln)])
+        def jacobian(theta: np.ndarray, misfit: Misfit = misfit) -> np.ndarray:
+            rows = np.concatenate([out.by_parameter[k] for out, k in zip(outcomes(theta), kept, strict=True)])
+            return np.concatenate([rows / misfit.errors_ln[:, None], np.diag(1.0 / prior_sigma_ln)])
 
         found = least_squares(
             residuals,
@@ -106,7 +110,16 @@ def fit(
     scaled = rows * prior_sigma_ln
     covariance = np.linalg.inv(precision)
     return Posterior(
-        theta, covariance, prior_sigma_ln, chi_square, used, len(observed), evaluations, converged, scaled.T @ scaled
+        theta,
+        covariance,
+        prior_sigma_ln,
+        chi_square,
+        used,
+        len(observed),
+        evaluations,
+        converged,
+        scaled.T @ scaled,
+        misfit,
     )
 
 

@@ -47,6 +47,10 @@ class AbstractForward(ABC):
         """Prediction for parameters whose values are those of the base set times exp(theta)."""
 
     @abstractmethod
+    def traced(self, theta: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """`ln` (n,) and `by_parameter` (n, parameters) of the prediction, also while a program is being traced."""
+
+    @abstractmethod
     def covers(self) -> dict[str, Any]:
         """Ions with mol%, temperature and lasers of this observation, for the range of the fitted set."""
 

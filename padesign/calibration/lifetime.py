@@ -47,19 +47,22 @@ class LifetimeForward(AbstractForward):
         self.sigma_ln = np.full(len(self.labels), observation.sigma_ln)
         self.at_least = np.zeros(len(self.labels), dtype=bool)
 
-    def predict(self, theta: np.ndarray) -> Outcome:
+    def traced(self, theta: jax.Array) -> tuple[jax.Array, jax.Array]:
         one = self._observation
-        ln, jacobian = _lifetimes(
+        return _lifetimes(
             self._signature,
             (self._level, self._feed),
             (one.reading, one.prompt_share),
             self._fitted.keys,
-            jnp.asarray(theta),
+            theta,
             {key: float(value) for key, value in self._fitted.base.values.items()},
             jnp.asarray(one.mol_percent) / 100.0,
             float(one.temperature_K),
         )
-        return Outcome(np.asarray(ln), np.asarray(jacobian), np.zeros((len(self.labels), 0)))
+
+    def predict(self, theta: np.ndarray) -> Outcome:
+        ln, by_parameter = self.traced(jnp.asarray(theta))
+        return Outcome(np.asarray(ln), np.asarray(by_parameter), np.zeros((len(self.labels), 0)))
 
     def covers(self) -> dict[str, Any]:
         one = self._observation

@@ -83,14 +83,23 @@ class MeasuredForward(AbstractForward):
                 what = f"{one.source} was measured at {name} {measured:g}, its design {one.design} has {designed}"
                 raise InputError(what, cure="give it a design with the conditions of the measurement")
 
+    def traced(self, theta: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return self._found(theta)[:2]
+
     def predict(self, theta: np.ndarray) -> Outcome:
+        ln, by_theta, exists = self._found(jnp.asarray(theta))
+        there = np.asarray(exists)
+        flags = [f"no {name} on this curve" for name, found in zip(self.labels, there, strict=True) if not found]
+        return Outcome(np.asarray(ln), np.asarray(by_theta), np.zeros((len(self.labels), 0)), tuple(flags))
+
+    def _found(self, theta: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         one, design = self._system, self._system.design
-        ln, by_theta, exists = _numbers(
+        return _numbers(
             design.signature,
             design.scene,
             one.keys,
             (one.band, self._kinds),
-            jnp.asarray(theta),
+            theta,
             design.geometry,
             one.values,
             one.carried,
@@ -98,9 +107,6 @@ class MeasuredForward(AbstractForward):
             jnp.asarray(self._at),
             jnp.asarray(self._longest),
         )
-        there = np.asarray(exists)
-        flags = [f"no {name} on this curve" for name, found in zip(self.labels, there, strict=True) if not found]
-        return Outcome(np.asarray(ln), np.asarray(by_theta), np.zeros((len(self.labels), 0)), tuple(flags))
 
     def covers(self) -> dict[str, Any]:
         return self._system.covers()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,11 @@ from ruamel.yaml.comments import CommentedSeq
 
 from padesign.calibration.fit import Posterior
 from padesign.calibration.forward import AbstractForward, Fitted
+from padesign.calibration.nuts import Samples
 from padesign.calibration.schema import CalibrationFile
 from padesign.parameters.correlations import Correlations, symmetric
+
+SHARES = (0.05, 0.5, 0.95)
 
 
 def fitted_range(forwards: Sequence[AbstractForward]) -> dict[str, Any]:
@@ -36,9 +40,17 @@ def fitted_range(forwards: Sequence[AbstractForward]) -> dict[str, Any]:
 
 
 def set_document(
-    file: CalibrationFile, fitted: Fitted, posterior: Posterior, forwards: Sequence[AbstractForward], host: str
+    file: CalibrationFile,
+    fitted: Fitted,
+    posterior: Posterior,
+    forwards: Sequence[AbstractForward],
+    host: str,
+    samples: Samples | None = None,
 ) -> dict[str, Any]:
-    """The set as YAML data: fitted entries with their marginal spread, all others as in the base set."""
+    """The set as YAML data: fitted entries with their marginal spread, all others as in the base set.
+
+    The entries are those of Laplace; `samples` are told beside them.
+    """
     entries: dict[str, Any] = {}
     spread = posterior.covariance.diagonal() ** 0.5
     for k, key in enumerate(fitted.keys):
@@ -76,7 +88,45 @@ def set_document(
         "references": {},
         "entries": entries,
         "correlations": correlations_data(correlations_of(fitted.keys, posterior.covariance)),
+        **({} if samples is None else {"sampled": samples_data(fitted, posterior, samples)}),
     }
+
+
+def samples_data(fitted: Fitted, posterior: Posterior, samples: Samples) -> dict[str, Any]:
+    """What NUTS says of every fitted value beside Laplace, with its diagnostics, as YAML data of plain numbers.
+
+    Intervals are the quantiles `SHARES` of a value in the unit of its entry.
+    """
+    laplace = posterior.theta + NormalDist().inv_cdf(SHARES[-1]) * np.outer(
+        (-1, 0, 1), posterior.covariance.diagonal() ** 0.5
+    )
+    by_nuts = samples.quantiles(SHARES)
+    values = np.array([fitted.base.entries[key].value for key in fitted.keys])
+    return {
+        "by": samples.by,
+        "chains": len(samples.theta),
+        "draws": samples.theta.shape[1],
+        "warmup": samples.warmup,
+        "seed": samples.seed,
+        "divergences": samples.divergences,
+        "acceptance": _rounded(samples.acceptance),
+        "evaluations": samples.evaluations,
+        "doubts": samples.doubts,
+        "quantiles": list(SHARES),
+        "parameters": {
+            key: {
+                "laplace": [_rounded(x) for x in values[k] * np.exp(laplace[:, k])],
+                "nuts": [_rounded(x) for x in values[k] * np.exp(by_nuts[:, k])],
+                "r_hat": _rounded(samples.r_hat[k], 5),
+                "effective": int(samples.effective[k]),
+            }
+            for k, key in enumerate(fitted.keys)
+        },
+    }
+
+
+def _rounded(number: float, digits: int = 4) -> float:
+    return float(f"{number:.{digits}g}")
 
 
 def correlations_of(keys: Sequence[str], covariance: np.ndarray) -> Correlations:

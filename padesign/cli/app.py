@@ -378,12 +378,16 @@ def crate(
 def calibrate(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A calibration file (YAML).")],
     out: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Where to write the new set.")] = None,
+    nuts: Annotated[
+        int | None,
+        typer.Option("--nuts", metavar="DRAWS", help="Sample the posterior too, so many draws in each of four chains."),
+    ] = None,
     json: Json = False,
 ) -> int:
     """Fit shared parameters to published observations; writes a new parameter set with its errors and its range."""
     from padesign.cli.calibrate import calibrate
 
-    return calibrate(file, out, json)
+    return calibrate(file, out, nuts, json)
 
 
 @app.command()

@@ -10,8 +10,9 @@ import numpy as np
 
 from padesign.calibration.fit import Posterior, fit, spread_ln
 from padesign.calibration.forward import AbstractForward
+from padesign.calibration.nuts import FEWEST_DRAWS, require_blackjax, sample
 from padesign.calibration.problem import Calibration, load_calibration
-from padesign.calibration.write import set_document, write_set
+from padesign.calibration.write import samples_data, set_document, write_set
 from padesign.cli.console import emit, emit_json, number, say, shown, table
 from padesign.errors import InputError
 
@@ -20,8 +21,12 @@ DETERMINED = 1.0
 """Eigenvalue of the information, in units of the prior, above which the data say more than the prior."""
 
 
-def calibrate(file: Path, out: Path | None, as_json: bool) -> int:
-    """Fit, tell, and write the new set beside the calibration file."""
+def calibrate(file: Path, out: Path | None, draws: int | None, as_json: bool) -> int:
+    """Fit, sample where `draws` of every chain are wanted, tell, and write the new set beside the calibration file."""
+    if draws is not None:
+        require_blackjax()
+        if draws < FEWEST_DRAWS:
+            raise InputError(f"--nuts is {draws}", cure=f"take {FEWEST_DRAWS} or more; its diagnostics need them")
     problem = load_calibration(file)
     if problem.left_out:
         say(f"left out, as the model has no number of the same definition: {', '.join(problem.left_out)}")
@@ -30,18 +35,27 @@ def calibrate(file: Path, out: Path | None, as_json: bool) -> int:
         raise InputError("no observation is fitted", cure=cure, path=("observations",), file=str(file))
     say("fitting (every kind of system compiles once, up to a minute each)")
     posterior = fit(problem.used, problem.fitted.prior_sigma_ln(), told=say)
+    samples = None if draws is None else sample(problem.used, posterior, draws, told=say)
     path = (out if out is not None else file.parent) / f"{problem.file.name}.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_set(set_document(problem.file, problem.fitted, posterior, problem.used, problem.fitted.base.host), path)
+    host = problem.fitted.base.host
+    write_set(set_document(problem.file, problem.fitted, posterior, problem.used, host, samples), path)
     record = calibration_record(problem, posterior)
+    if samples is not None:
+        record["sampled"] = samples_data(problem.fitted, posterior, samples)
     if as_json:
         emit_json(record | {"written": shown(path)})
     else:
         _print(record)
+        if samples is not None:
+            _print_samples(record["sampled"])
         emit(f"written: {shown(path)}")
     if not posterior.converged:
         say("the fit has not converged")
-    return 0 if posterior.converged else 1
+    doubts = samples.doubts if samples is not None else []
+    if doubts:
+        say(f"the samples are not to be trusted: {'; '.join(doubts)}. Draw more, or fit fewer parameters")
+    return 0 if posterior.converged and not doubts else 1
 
 
 def calibration_record(problem: Calibration, posterior: Posterior) -> dict[str, Any]:
@@ -132,3 +146,24 @@ def _print(record: dict[str, Any]) -> None:
         parts = sorted(one["parts"].items(), key=lambda item: -abs(item[1]))[:SHOWN_PARTS]
         said = "  ".join(f"{weight:+.2f} {key}" for key, weight in parts)
         emit(f"  {'known' if one in known else 'open '} {one['information']:10.3g}  {said}")
+
+
+def _print_samples(sampled: dict[str, Any]) -> None:
+    """Intervals of Laplace and NUTS side by side, with what tells whether the samples can be trusted."""
+    cells = [
+        [
+            key,
+            *(" to ".join(number(one[by][k], 3) for k in (0, 2)) for by in ("laplace", "nuts")),
+            number(one["nuts"][1], 3),
+            f"{one['r_hat']:.3f}",
+            str(one["effective"]),
+        ]
+        for key, one in sampled["parameters"].items()
+    ]
+    head = ["parameter", "Laplace: 5 to 95 %", "NUTS: 5 to 95 %", "median", "R-hat", "effective samples"]
+    table("posterior", head, cells)
+    emit(
+        f"{sampled['by']}: {sampled['chains']} chains of {sampled['draws']} draws after {sampled['warmup']}, "
+        f"{sampled['evaluations']} models with derivatives, {sampled['divergences']} divergences, mean acceptance "
+        f"{sampled['acceptance']:g}"
+    )

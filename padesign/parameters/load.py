@@ -6,7 +6,7 @@ list of others: what it does not give itself is taken over, marked as assumption
 multiplied by `widen`. `only`, a list of patterns such as `Er.omega?_cm2`, takes over only the entries they match; a
 later set of the list overrides an earlier one. `correlations` of a set that has them are taken over between the entries
 that are. `published: true` says that the values were published for the new host
-already, so they stay what they are.
+already, so they stay what they are. `sampled` is what samples of the posterior say beside the entries and is not read.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from padesign.parameters.valid_range import ValidRange
 
 PARAMETER_SETS = Path(__file__).parents[1] / "data" / "parameter_sets"
 _FIELDS = {"name", "host", "description", "calibrated", "validity", "default_for_host", "references", "entries"}
-_OPTIONAL = {"level_energies", "surface_lands_in", "based_on", "valid_for", "correlations"}
+_OPTIONAL = {"level_energies", "surface_lands_in", "based_on", "valid_for", "correlations", "sampled"}
 _BASE_FIELDS = {"set", "reason", "widen"}
 _BASE_OPTIONAL = {"only", "published"}
 
