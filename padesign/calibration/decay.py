@@ -10,6 +10,7 @@ donors by w, hopping is a change of class, the problem is a symmetric matrix and
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -96,17 +97,19 @@ def integral_over_maximum_s(decay: Decay, feed: Decay, prompt: float) -> Array:
         share = jnp.where(apart > 1e-8, -jnp.expm1(-apart) / jnp.where(apart > 1e-8, apart, 1.0), 1.0)
         return jnp.sum(weight * time * jnp.exp(-jnp.minimum(slow, fast) * time) * share)
 
-    times = jnp.asarray(np.geomspace(*SPAN_s, TIMES))
-    fed_at, direct = jax.lax.map(fed, times), jax.vmap(decay.at)(times)
-    top = _top(fed_at)
+    top = _top(fed)
     whole = prompt * decay.integral_s + (1.0 - prompt) * decay.integral_s / top
-    return whole / jnp.maximum(_top(prompt * direct + (1.0 - prompt) * fed_at / top), prompt)
+    return whole / jnp.maximum(_top(lambda time: prompt * decay.at(time) + (1.0 - prompt) * fed(time) / top), prompt)
 
 
-def _top(curve: Array) -> Array:
-    """Maximum of a curve on an even grid, that of the parabola through the highest point and its neighbours."""
-    k = jnp.clip(jnp.argmax(curve), 1, len(curve) - 2)
-    before, at, after = curve[k - 1], curve[k], curve[k + 1]
+def _top(curve: Callable[[Array], Array]) -> Array:
+    """Maximum of a curve, that of the parabola through the highest point of a grid and its neighbours.
+
+    Only these three are differentiated.
+    """
+    times = jnp.asarray(np.geomspace(*SPAN_s, TIMES))
+    k = jnp.argmax(jax.lax.stop_gradient(jax.vmap(curve)(times)))
+    before, at, after = jax.vmap(curve)(jax.lax.dynamic_slice(times, (jnp.clip(k, 1, TIMES - 2) - 1,), (3,)))
     bend = before - 2.0 * at + after
     return at - (after - before) ** 2 / (8.0 * jnp.where(bend < 0.0, bend, -1.0))
 

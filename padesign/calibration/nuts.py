@@ -26,6 +26,8 @@ from padesign.errors import InputError
 
 CHAINS, WARMUP, FEWEST_DRAWS = 4, 200, 100
 FIRST_STEP, ACCEPTED = 0.5, 0.8
+TOLD = 40
+"""Draw after which the time that the rest takes is told."""
 LARGEST_R_HAT, FEWEST_EFFECTIVE_PER_CHAIN = 1.01, 100.0
 """Bounds of A. Vehtari et al., Bayesian Anal. 16, 667 (2021), https://doi.org/10.1214/20-BA1221."""
 
@@ -103,16 +105,18 @@ def sample(
 
     key = jax.random.key(seed)
     starts = jax.random.normal(jax.random.fold_in(key, CHAINS), (CHAINS, n))
-    value_and_slope = jax.jit(jax.value_and_grad(density))
-    z, lost, rates, evaluations, began = np.zeros((CHAINS, draws, n)), 0, 0.0, 0, time.perf_counter()
+    z, lost, rates, evaluations, began = np.zeros((CHAINS, draws, n)), 0, 0.0, 0, 0.0
     for chain in range(CHAINS):
-        value, slope = value_and_slope(starts[chain])
-        state = blackjax.mcmc.hmc.HMCState(starts[chain], value, slope)
-        adaptation = begin(FIRST_STEP)
+        state, adaptation = blackjax.nuts.init(starts[chain], density), begin(FIRST_STEP)
         for k, one in enumerate(jax.random.split(jax.random.fold_in(key, chain), WARMUP + draws)):
             warm = k < WARMUP
+            if chain == 0 and k == 1:
+                began = time.perf_counter()  # the first draw compiled
             state, learnt, (position, divergent, rate, points) = move(one, state, adaptation, warm)
             evaluations += int(points)
+            if chain == 0 and k == TOLD:
+                left = (time.perf_counter() - began) / TOLD * (CHAINS * (WARMUP + draws) - TOLD)
+                told(f"NUTS takes some {left / 60.0:.1g} minutes more")
             if warm:
                 adaptation = learnt
             else:
