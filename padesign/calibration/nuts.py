@@ -107,7 +107,7 @@ def sample(
     starts = jax.random.normal(jax.random.fold_in(key, CHAINS), (CHAINS, n))
     z, lost, rates, evaluations, began = np.zeros((CHAINS, draws, n)), 0, 0.0, 0, 0.0
     for chain in range(CHAINS):
-        state, adaptation = blackjax.nuts.init(starts[chain], density), begin(FIRST_STEP)
+        state, adaptation = blackjax.nuts.init(starts[chain], density), _typed(begin(FIRST_STEP))
         for k, one in enumerate(jax.random.split(jax.random.fold_in(key, chain), WARMUP + draws)):
             warm = k < WARMUP
             if chain == 0 and k == 1:
@@ -129,6 +129,11 @@ def sample(
     theta = posterior.theta + z @ root.T
     acceptance = rates / (CHAINS * draws)
     return Samples(theta, r_hat, effective, lost, acceptance, evaluations, WARMUP, seed)
+
+
+def _typed(tree: Any) -> Any:
+    """Numbers of Python as arrays of a type of their own, as a draw returns them: otherwise it is compiled twice."""
+    return jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)), tree)
 
 
 def _log_density(

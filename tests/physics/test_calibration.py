@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -177,6 +178,20 @@ def test_numbers_of_a_laboratory_are_fitted_by_their_exact_derivatives(measured:
     found = fit([one], measured.fitted.prior_sigma_ln())
     one.ln_observed = kept
     assert found.converged and found.chi_square < 0.05
+
+
+@pytest.mark.verify
+def test_a_prediction_is_the_same_while_a_program_is_traced(measured: Calibration, problem: Calibration) -> None:
+    """For every kind of observation, an avalanche with a shell that may be there among them."""
+    shell = FurtherShell(probability=0.3, thickness_nm=3.0, sigma_ln=0.4)
+    what = Avalanche(kind="avalanche", run_file="configs/systems/lee2021_tm8.yaml", further_shell=shell)
+    avalanche = AvalancheForward(what, problem.fitted, Path(__file__).parents[2])
+    theta = np.array([0.1, -0.1, 0.02])
+    for one in (*measured.forwards, *problem.used, avalanche):
+        ln, rows = jax.jit(one.traced)(theta)
+        out = one.predict(theta)
+        np.testing.assert_allclose(ln, out.ln, rtol=1e-6, atol=1e-8)
+        np.testing.assert_allclose(rows, out.by_parameter, rtol=1e-5, atol=1e-6)
 
 
 def test_only_one_design_under_the_conditions_of_the_measurement_can_be_fitted(tmp_path: Path) -> None:
