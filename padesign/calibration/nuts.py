@@ -48,15 +48,18 @@ class Samples:
     """Models with derivatives, warm-up included."""
     warmup: int
     seed: int
+    by: str
+    """Program and version."""
 
     @property
     def doubts(self) -> list[str]:
         """What speaks against the samples; empty where nothing does."""
         doubts = []
-        if (worst := float(self.r_hat.max())) > LARGEST_R_HAT:
+        worst = float(self.r_hat.max())
+        if not worst <= LARGEST_R_HAT:  # so that NaN, chains that do not move, is doubted
             doubts.append(f"R-hat is {worst:.3f}, above {LARGEST_R_HAT:g}")
         least, wanted = float(self.effective.min()), FEWEST_EFFECTIVE_PER_CHAIN * len(self.theta)
-        if least < wanted:
+        if not least >= wanted:
             doubts.append(f"{least:.0f} effective samples, fewer than {wanted:.0f}")
         if self.divergences:
             doubts.append(f"{self.divergences} divergences")
@@ -65,11 +68,6 @@ class Samples:
     def quantiles(self, shares: Sequence[float]) -> np.ndarray:
         """(shares, keys) of the logarithms of factors on the base set."""
         return np.quantile(self.theta.reshape(-1, self.theta.shape[-1]), shares, axis=0)
-
-    @property
-    def by(self) -> str:
-        """Program and version."""
-        return f"NUTS of blackjax {version('blackjax')}"
 
 
 def require_blackjax() -> None:
@@ -128,7 +126,8 @@ def sample(
     r_hat, effective = _diagnostics(halves, jnp.asarray(z))
     theta = posterior.theta + z @ root.T
     acceptance = rates / (CHAINS * draws)
-    return Samples(theta, r_hat, effective, lost, acceptance, evaluations, WARMUP, seed)
+    by = f"NUTS of blackjax {version('blackjax')}"
+    return Samples(theta, r_hat, effective, lost, acceptance, evaluations, WARMUP, seed, by)
 
 
 def _typed(tree: Any) -> Any:

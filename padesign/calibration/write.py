@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any
@@ -112,11 +112,11 @@ def samples_data(fitted: Fitted, posterior: Posterior, samples: Samples) -> dict
         "acceptance": _rounded(samples.acceptance),
         "evaluations": samples.evaluations,
         "doubts": samples.doubts,
-        "quantiles": list(SHARES),
+        "quantiles": _line(SHARES),
         "parameters": {
             key: {
-                "laplace": [_rounded(x) for x in values[k] * np.exp(laplace[:, k])],
-                "nuts": [_rounded(x) for x in values[k] * np.exp(by_nuts[:, k])],
+                "laplace": _line(_rounded(x) for x in values[k] * np.exp(laplace[:, k])),
+                "nuts": _line(_rounded(x) for x in values[k] * np.exp(by_nuts[:, k])),
                 "r_hat": _rounded(samples.r_hat[k], 5),
                 "effective": int(samples.effective[k]),
             }
@@ -140,10 +140,14 @@ def correlations_of(keys: Sequence[str], covariance: np.ndarray) -> Correlations
 def correlations_data(correlations: Correlations) -> dict[str, Any]:
     """As YAML data with one line for each row."""
     data = correlations.to_yaml()
-    rows = [CommentedSeq(row) for row in data["below"]]
-    for row in rows:
-        row.fa.set_flow_style()
-    return {"keys": data["keys"], "below": rows}
+    return {"keys": data["keys"], "below": [_line(row) for row in data["below"]]}
+
+
+def _line(numbers: Iterable[float]) -> CommentedSeq:
+    """A list that stands on one line of a file."""
+    line = CommentedSeq(numbers)
+    line.fa.set_flow_style()
+    return line
 
 
 def write_set(document: dict[str, Any], path: Path) -> None:

@@ -104,15 +104,17 @@ def test_samples_of_a_skewed_posterior_lie_on_its_long_side_and_have_its_exact_m
 
 def test_chains_that_stay_apart_are_doubted() -> None:
     theta = np.random.default_rng(0).normal(size=(4, 100, 1)) + np.arange(4)[:, None, None]
-    apart = Samples(theta, np.array([1.5]), np.array([6.0]), 3, 0.8, 4000, 200, 0)
+    apart = Samples(theta, np.array([1.5]), np.array([6.0]), 3, 0.8, 4000, 200, 0, "a test")
     assert apart.doubts == ["R-hat is 1.500, above 1.01", "6 effective samples, fewer than 400", "3 divergences"]
+    stuck = Samples(theta, np.array([np.nan]), np.array([np.nan]), 0, 0.8, 4000, 200, 0, "a test")
+    assert len(stuck.doubts) == 2
 
 
 def test_the_file_of_a_set_tells_laplace_and_samples_side_by_side(tmp_path: Path) -> None:
     problem = load_calibration(calibration(tmp_path))
     posterior = fit(problem.used, problem.fitted.prior_sigma_ln(), rounds=1)
     draws = posterior.theta + 0.1 * np.random.default_rng(0).normal(size=(4, 500, 2))
-    samples = Samples(draws, np.array([1.0, 1.002]), np.array([1500.0, 900.0]), 0, 0.9, 9000, 200, 0)
+    samples = Samples(draws, np.array([1.0, 1.002]), np.array([1500.0, 900.0]), 0, 0.9, 9000, 200, 0, "a test")
     told = samples_data(problem.fitted, posterior, samples)["parameters"]["Tm.radiative_scale"]
     spread, middle = np.sqrt(posterior.covariance[0, 0]), np.exp(posterior.theta[0])
     value = problem.fitted.base.entries["Tm.radiative_scale"].value * middle
