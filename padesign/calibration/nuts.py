@@ -10,6 +10,7 @@ models with derivatives as its trajectory has points, some three to fifteen.
 from __future__ import annotations
 
 import importlib.util
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -114,7 +115,7 @@ def sample(
             evaluations += int(points)
             if chain == 0 and k == TOLD:
                 left = (time.perf_counter() - began) / TOLD * (CHAINS * (WARMUP + draws) - TOLD)
-                told(f"NUTS takes some {left / 60.0:.1g} minutes more")
+                told(f"NUTS takes some {math.ceil(left / 60.0)} minutes more, less if its trajectories become shorter")
             if warm:
                 adaptation = learnt
             else:
