@@ -32,7 +32,7 @@ from experiments.benchmarks.systems import BAND, system
 from padesign.kinetics.light import EmittingNetwork, find_band
 from padesign.kinetics.particle_network import Conditions, Geometry, Signature, particle_model
 from padesign.observables.solution import solve
-from padesign.programs import Program, program
+from padesign.programs import Gradient, Program, program
 from padesign.solve.continuation import Trace
 from padesign.solve.steady import pump_off_equilibrium
 
@@ -68,15 +68,11 @@ def _build(signature: Signature, geometry: Geometry, values: dict, conditions: C
 _network = Program(_build, (0,))
 
 
-@program(static_argnums=0)
-def _value_and_gradient(
-    signature: Signature, geometry: Geometry, values: dict, conditions: Conditions
-) -> tuple[jax.Array, Geometry]:
-    def value(geometry: Geometry) -> jax.Array:
-        light = _build(signature, geometry, values, conditions)
-        return solve(light, 1.0, 100.0).steepest_window(find_band(light.levels, BAND), 0.05).value
+def _steepest(signature: Signature, light: EmittingNetwork) -> jax.Array:
+    return solve(light, 1.0, 100.0).steepest_window(find_band(light.levels, BAND), 0.05).value
 
-    return jax.value_and_grad(value)(geometry)
+
+_value_and_gradient = Gradient(_build, _steepest)
 
 
 def _programs(name: str) -> tuple[Callable, Callable, tuple]:
@@ -85,7 +81,7 @@ def _programs(name: str) -> tuple[Callable, Callable, tuple]:
     numbers = it.geometry, it.values, it.conditions
     return (
         lambda all_: _curve_of_particle(it.signature, *all_),
-        lambda all_: _value_and_gradient(it.signature, *all_),
+        lambda all_: _value_and_gradient(it.signature, all_[0], all_[1:], ()),
         (_network(it.signature, *numbers), numbers),
     )
 

@@ -13,13 +13,22 @@ import jax.numpy as jnp
 
 from padesign.design.objective import AbstractObjective, Verdict
 from padesign.design.robust import Errors, Robust
-from padesign.design.scene import JUDGE_COARSENESS, Hosts, Scene, build_particle_network, solve_particle
+from padesign.design.scene import (
+    JUDGE_COARSENESS,
+    Hosts,
+    Lit,
+    Scene,
+    build_particle_network,
+    lit_particle,
+    solve_lit,
+    solve_particle,
+)
 from padesign.design.space import Bounds
 from padesign.design.transforms import Unconstrained, forward
 from padesign.kinetics.particle_network import Conditions, Geometry, Signature
 from padesign.observables.solution import Solution
 from padesign.observables.unsolved import Unsolved
-from padesign.programs import program
+from padesign.programs import Gradient, program
 from padesign.types import ScalarLike
 
 
@@ -33,7 +42,7 @@ class Batch(NamedTuple):
 def _batch_loss(
     objective: AbstractObjective,
     robust: Robust,
-    batch: Batch | None,
+    batch: Batch,
     target: Geometry,
     hosts: Hosts,
     solved_at: Callable[[Geometry, Hosts], Solution],
@@ -51,13 +60,44 @@ def _batch_loss(
     return robust.loss(losses, values, objective.maximise)
 
 
-@program(static_argnums=(0, 1, 2, 3))
-def loss_and_gradient(
-    signature: Signature,
-    scene: Scene,
-    objective: AbstractObjective,
-    robust: Robust | None,
-    batch: Batch | None,
+class Aim(NamedTuple):
+    """What is compiled once for the losses of a campaign."""
+
+    signature: Signature
+    scene: Scene
+    objective: AbstractObjective
+
+    def preferring(self, preferences: jax.Array) -> AbstractObjective:
+        """The objective with these weights of its parts, where it has several."""
+        return self.objective.preferring(preferences) if self.objective.varies else self.objective
+
+
+def _lit(
+    aim: Aim,
+    z: Unconstrained,
+    bounds: Bounds,
+    hosts: Hosts,
+    conditions: Conditions,
+    mixing_nm: ScalarLike,
+    pump_scale: ScalarLike,
+) -> Lit:
+    target = forward(z, bounds, mixing_nm)
+    return lit_particle(aim.signature, target, hosts, conditions, aim.scene, aim.objective.thermal, pump_scale)
+
+
+def _loss_of_lit(aim: Aim, lit: Lit, preferences: jax.Array) -> jax.Array:
+    return aim.preferring(preferences).loss(solve_lit(lit, aim.scene, 1.0))
+
+
+loss_and_gradient = Gradient(_lit, _loss_of_lit)
+"""Of one particle: called with (aim, z, (bounds, hosts, conditions, mixing in nm, pump scale), (preferences,))."""
+
+
+@program(static_argnums=(0, 1))
+def batch_loss_and_gradient(
+    aim: Aim,
+    robust: Robust,
+    batch: Batch,
     preferences: jax.Array,
     z: Unconstrained,
     bounds: Bounds,
@@ -66,16 +106,15 @@ def loss_and_gradient(
     mixing_nm: ScalarLike,
     pump_scale: ScalarLike,
 ) -> tuple[jax.Array, Unconstrained]:
-    aim = objective.preferring(preferences) if objective.varies else objective
+    """Of a batch of particles."""
+    objective = aim.preferring(preferences)
 
     def solved_at(geometry: Geometry, world: Hosts) -> Solution:
-        return solve_particle(signature, geometry, world, conditions, scene, 1.0, objective.thermal, pump_scale)
+        numbers = geometry, world, conditions, aim.scene, 1.0, objective.thermal, pump_scale
+        return solve_particle(aim.signature, *numbers)
 
     def loss(z: Unconstrained) -> jax.Array:
-        target = forward(z, bounds, mixing_nm)
-        if robust is None:
-            return aim.loss(solved_at(target, hosts))
-        return _batch_loss(aim, robust, batch, target, hosts, solved_at)
+        return _batch_loss(objective, robust, batch, forward(z, bounds, mixing_nm), hosts, solved_at)
 
     return jax.value_and_grad(loss)(z)
 

@@ -170,20 +170,14 @@ class Problem:
 
         `pump_scale` aligns the search grid with the judging grid.
         """
-        return compiled.loss_and_gradient(
-            self.signature,
-            self.scene,
-            self.objective,
-            self.robust if of_batch else None,
-            self._batch_to_follow(choice) if of_batch and self.robust is not None else None,
-            jnp.asarray(np.ones(len(self.objective.aims)) if preferences is None else preferences),
-            z,
-            bounds,
-            self.hosts(choice),
-            self.conditions(choice),
-            self.space.interface_mixing_nm,
-            jnp.asarray(pump_scale),
-        )
+        aim = compiled.Aim(self.signature, self.scene, self.objective)
+        weights = jnp.asarray(np.ones(len(self.objective.aims)) if preferences is None else preferences)
+        hosts, conditions = self.hosts(choice), self.conditions(choice)
+        inputs = bounds, hosts, conditions, self.space.interface_mixing_nm, jnp.asarray(pump_scale)
+        if self.robust is None or not of_batch:
+            return compiled.loss_and_gradient(aim, z, inputs, (weights,))
+        batch = self._batch_to_follow(choice)
+        return compiled.batch_loss_and_gradient(aim, self.robust, batch, weights, z, *inputs)
 
     def guess(self, z: Any, bounds: Bounds, choice: Mapping[str, Option]) -> float:
         """The loss guessed from linear stability, for objectives that offer it."""

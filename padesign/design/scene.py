@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -80,6 +80,42 @@ def check_hand_written(
         check_processes(light, wavelength_nm, temperature_K, scene.add_processes, scene.replace_processes)
 
 
+class Lit(NamedTuple):
+    """The network of a particle, and where it was asked for how that changes with temperature."""
+
+    light: EmittingNetwork
+    per_kelvin: EmittingNetwork | None
+
+
+def lit_particle(
+    signature: Signature,
+    geometry: Geometry,
+    hosts: Hosts,
+    conditions: Conditions,
+    scene: Scene,
+    thermal: bool = False,
+    pump_scale: ScalarLike = 1.0,
+) -> Lit:
+    """The network of one particle; `thermal` adds how its rates change with temperature.
+
+    `pump_scale` moves the power curve along the power axis, by default not at all.
+    """
+
+    def build(at: Conditions) -> EmittingNetwork:
+        light = build_particle_network(signature, geometry, hosts, at, scene)
+        return eqx.tree_at(lambda it: it.network.pump, light, tuple(pump_scale * x for x in light.network.pump))
+
+    if not thermal:
+        return Lit(build(conditions), None)
+    return Lit(*jax.jvp(lambda T: build(conditions.warmed(T)), (conditions.temperature_K,), (jnp.asarray(1.0),)))
+
+
+def solve_lit(lit: Lit, scene: Scene, coarseness: float) -> Solution:
+    """The solved power curve of a network."""
+    low, high = scene.irradiance_window_kW_per_cm2
+    return solve(lit.light, low, high, method=scene.method, coarseness=coarseness, per_kelvin=lit.per_kelvin)
+
+
 def solve_particle(
     signature: Signature,
     geometry: Geometry,
@@ -90,17 +126,6 @@ def solve_particle(
     thermal: bool = False,
     pump_scale: ScalarLike = 1.0,
 ) -> Solution:
-    """The solved power curve of one particle; `thermal` adds how its rates change with temperature.
-
-    `pump_scale` moves the curve along the power axis, by default not at all.
-    """
-
-    def build(at: Conditions) -> EmittingNetwork:
-        light = build_particle_network(signature, geometry, hosts, at, scene)
-        return eqx.tree_at(lambda it: it.network.pump, light, tuple(pump_scale * x for x in light.network.pump))
-
-    low, high = scene.irradiance_window_kW_per_cm2
-    if not thermal:
-        return solve(build(conditions), low, high, method=scene.method, coarseness=coarseness)
-    light, per_kelvin = jax.jvp(lambda T: build(conditions.warmed(T)), (conditions.temperature_K,), (jnp.asarray(1.0),))
-    return solve(light, low, high, method=scene.method, coarseness=coarseness, per_kelvin=per_kelvin)
+    """The solved power curve of one particle; the rest as for `lit_particle`."""
+    lit = lit_particle(signature, geometry, hosts, conditions, scene, thermal, pump_scale)
+    return solve_lit(lit, scene, coarseness)

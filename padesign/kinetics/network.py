@@ -159,13 +159,13 @@ class RateNetwork(AbstractNetwork):
         return np.repeat(np.arange(len(levels)), levels)
 
     def _sums(self, p: Populations) -> tuple[Populations, Bool[Array, " n_unknowns"]]:
-        """For every unknown the sum of all populations of its ion, and whether it is the largest of these."""
+        """For every unknown the sum of all populations of its ion, and whether it is the (first) largest of these."""
         ion = self._ion_of_unknown()
-        place = np.arange(len(ion)) - np.searchsorted(ion, ion)
-        members = np.full((ion[-1] + 1, place.max() + 1), len(ion))
-        members[ion, place] = np.arange(len(ion))
-        blocks = jnp.append(p, 0.0)[members]
-        return blocks.sum(axis=1)[ion], jnp.argmax(jax.lax.stop_gradient(blocks), axis=1)[ion] == place
+        same = ion[:, None] == ion
+        earlier = same & np.tri(len(ion), k=-1, dtype=bool)
+        fixed = jax.lax.stop_gradient(p)
+        larger = jnp.where(earlier, fixed >= fixed[:, None], same & (fixed > fixed[:, None]))
+        return jnp.where(same, p, 0.0).sum(axis=1), ~jnp.any(larger, axis=1)
 
 
 class Linearisation(NamedTuple):

@@ -19,7 +19,13 @@ AT_MOST = 4
 
 
 def compiled() -> int:
-    every = programs.loss_and_gradient, programs.guess, programs.judge, programs.solved
+    every = (
+        programs.loss_and_gradient,
+        programs.batch_loss_and_gradient,
+        programs.guess,
+        programs.judge,
+        programs.solved,
+    )
     return sum(function.count for function in every)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from padesign import programs
-from padesign.programs import Program
+from padesign.programs import Gradient, Program
 
 traced: list[str] = []
 
@@ -138,3 +138,30 @@ def test_a_program_can_be_differentiated_and_a_closure_is_refused() -> None:
     assert np.allclose(gradient, 2.0 * X)
     with pytest.raises(TypeError, match="module level"):
         Program(lambda x: x + gradient)
+
+
+def first(recipe: Recipe, x: dict[str, jax.Array], by: jax.Array) -> dict[str, jax.Array]:
+    traced.append("first")
+    return {"power": by * x["a"] ** recipe.power, "sine": jnp.sin(x["a"] * x["b"])}
+
+
+def then(recipe: Recipe, y: dict[str, jax.Array], offset: jax.Array) -> jax.Array:
+    traced.append("then")
+    return jnp.sum(y["power"] * y["sine"]) + offset * recipe.power
+
+
+def test_a_gradient_in_pieces_is_that_of_the_whole() -> None:
+    x = {"a": jnp.asarray([0.5, 1.5]), "b": jnp.asarray(2.0)}
+    inputs, more = (jnp.asarray(3.0),), (jnp.asarray(0.1),)
+    whole = jax.value_and_grad(lambda x: then(Recipe(2), first(Recipe(2), x, *inputs), *more))(x)
+    traced.clear()
+    for _ in range(2):  # the second is as a new process has it
+        value, gradient = Gradient(first, then)(Recipe(2), x, inputs, more)
+        assert traced == ["first", "then"]
+        assert np.allclose(value, whole[0], rtol=1e-14)
+        assert gradient.keys() == x.keys()
+        assert all(np.allclose(gradient[key], whole[1][key], rtol=1e-14) for key in x)
+    traced_too = jax.jit(lambda by: Gradient(first, then)(Recipe(2), x, (by,), more)[0])(inputs[0])
+    assert np.allclose(traced_too, whole[0], rtol=1e-14)
+    with pytest.raises(TypeError, match="module level"):
+        Gradient(first, lambda recipe, y, offset: whole[0])
