@@ -49,7 +49,6 @@ _QUICK = {"xla_backend_optimization_level": "1", "xla_disable_hlo_passes": "tree
 """How XLA compiles for CPUs: a power curve with its gradient in three quarters of the time. Most of a solve is linear
 algebra that is compiled already, so it takes as long; from 200 unknowns on, a tenth longer."""
 
-
 _COSTLY = frozenset(
     "concatenate cond cumsum dot_general gather lu reduce_max reduce_min reduce_sum scan sort triangular_solve "
     "while".split()
