@@ -4,8 +4,8 @@
 
 Warm times are medians on one core. scipy integrates each of 40 powers from the ground state to a steady state (relative
 tolerance 1e-6, 1000 s of model time, analytic Jacobian), which is what a rate-equation script does today. Compile times
-are those of a fresh process on all cores, with an empty cache and with the one that it left: the time to the first
-result less that of a warm call. A curve from the particle includes making its network from sizes, shares and
+are those of fresh processes on all cores, with an empty cache and with the one that it left: the time to the first
+result less that of a warm call, the median of three. A curve from the particle includes making its network from sizes, shares and
 parameters, as the value with gradient does; the integrators are given the network, so they are compared with the curve
 of the network alone. The table goes to experiments/results/. Below it stands what a GPU needs for the same, or that
 there was none to measure.
@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -145,6 +145,15 @@ def _in_fresh_process(name: str, cache: str) -> dict[str, float]:
     return json.loads(printed.splitlines()[-1])
 
 
+def _cold_and_cached(name: str) -> tuple[dict[str, float], dict[str, float]]:
+    with tempfile.TemporaryDirectory() as cache:
+        return _in_fresh_process(name, cache), _in_fresh_process(name, cache)
+
+
+def _medians(each: Sequence[dict[str, float]]) -> dict[str, float]:
+    return {label: statistics.median(one[label] for one in each) for label in each[0]}
+
+
 class Measured(NamedTuple):
     """Seconds: warm curve of a particle and of its network alone, value with gradient, compile times, scipy."""
 
@@ -161,9 +170,7 @@ def measure(name: str) -> Measured:
     """All numbers of one system, in seconds."""
     curve, value, (light, numbers) = _programs(name)
     warm, alone, both = _median_s(curve, numbers, 9), _median_s(_curve, light, 9), _median_s(value, numbers, 9)
-    with tempfile.TemporaryDirectory() as cache:
-        cold = _in_fresh_process(name, cache)
-        cached = _in_fresh_process(name, cache)
+    cold, cached = (_medians(each) for each in zip(*(_cold_and_cached(name) for _ in range(3)), strict=True))
     others = {method: _scipy_s(name, method) for method in ("LSODA", "BDF", "Radau")}
     return Measured(warm, alone, both, cold, cached, others, _settled_s(name, light))
 
