@@ -2,13 +2,13 @@
 
     python -m experiments.benchmarks.power_curve
 
-Warm times are medians on one core. scipy integrates each of 40 powers from the ground state to a steady state (relative
-tolerance 1e-6, 1000 s of model time, analytic Jacobian), which is what a rate-equation script does today. Compile times
-are those of fresh processes on all cores, with an empty cache and with the one that it left: the time to the first
-result less that of a warm call, the median of three. A curve from the particle includes making its network from sizes, shares and
-parameters, as the value with gradient does; the integrators are given the network, so they are compared with the curve
-of the network alone. The table goes to experiments/results/. Below it stands what a GPU needs for the same, or that
-there was none to measure.
+Warm times are medians on one core. scipy integrates each of 40 powers from the ground state to a steady state
+(relative tolerance 1e-6, 1000 s of model time, analytic Jacobian), which is what a rate-equation script does today.
+Compile times are those of fresh processes on all cores, with an empty cache and with the one that it left: the time to
+the first result less that of a warm call, the median of three. A curve from the particle includes making its network
+from sizes, shares and parameters, as the value with gradient does; the integrators are given the network, so they are
+compared with the curve of the network alone. The table goes to experiments/results/. Below it stands what a GPU needs
+for the same, or that there was none to measure.
 """
 
 from __future__ import annotations
