@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -27,7 +28,7 @@ from padesign.kinetics.network import RateNetwork
 from padesign.kinetics.processes import list_processes
 from padesign.kinetics.transfer import Crowd, Transfer
 from padesign.parameters import load_parameter_set
-from padesign.parameters.keys import GLOBAL_KEYS, ION_KEYS, energy_key, surface_key
+from padesign.parameters.keys import CRYSTAL_FIELD_KEYS, GLOBAL_KEYS, ION_KEYS, energy_key, surface_key
 from padesign.parameters.ligands import ligand_factor
 from padesign.particle.cells import cell_volumes_nm3, layer_of_cell, mixed_density, split_layers
 from padesign.particle.kernel import cell_mean_kernel_per_nm3, transfer_over_diffusion
@@ -134,12 +135,16 @@ class ParticleModel:
         slot = self._slot_of_layer[self.cell_layer]
         self._slots = {ion: slot[cells] for ion, cells in self.cells_of.items()}
         tables = list(self.tables.values())
-        names = [*GLOBAL_KEYS, *(key for ion, table in self.tables.items() for key in _ion_keys(ion, table))]
+        names = [
+            *GLOBAL_KEYS,
+            *CRYSTAL_FIELD_KEYS,
+            *(key for ion, table in self.tables.items() for key in _ion_keys(ion, table)),
+        ]
 
         def nominal_rates(numbers: Sequence[dict[str, float]]) -> list[list[IonRates]]:
             return [rates_of_ions(tables, values, 1000.0, 295.0) for values in numbers]
 
-        nominal_rates_of_sets = value_now(nominal_rates, [{name: one.values[name] for name in names} for one in sets])
+        nominal_rates_of_sets = value_now(nominal_rates, [_numbers(one.values, names) for one in sets])
         known = [(rates, one.values) for rates, one in zip(nominal_rates_of_sets, sets, strict=True)]
         self.processes = list_processes(tables, known)
         self._n_slots = max(signature.host_slots) + 1
@@ -293,7 +298,13 @@ class ParticleModel:
     def _stacked(self, hosts: Sequence[Values]) -> dict[str, Array]:
         """The numbers that this model uses, (host slots,) each."""
         hosts = hosts[: self._n_slots]
-        return {name: jnp.stack([jnp.asarray(host[name], dtype=float) for host in hosts]) for name in self._names}
+        numbers = [_numbers(host, self._names) for host in hosts]
+        return {name: jnp.stack([jnp.asarray(one[name], dtype=float) for one in numbers]) for name in self._names}
+
+
+def _numbers(values: Values, names: Sequence[str]) -> dict[str, Any]:
+    """Those of a host by name; a crystal field that it does not state is none."""
+    return {name: values.get(name, 0.0) if name in CRYSTAL_FIELD_KEYS else values[name] for name in names}
 
 
 def _conserved(density: Array, volume: Array, ions: Array) -> Array:
@@ -325,6 +336,7 @@ def _chosen(table: IonTable, max_level_cm1: float, nominal: Values, only: Sequen
         energy_cm1=table.energy_cm1[keep],
         U=table.U[np.ix_(keep, keep)],
         LS2=table.LS2[np.ix_(keep, keep)],
+        U_self=table.U_self[keep],
     )
 
 

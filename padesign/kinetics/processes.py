@@ -137,13 +137,13 @@ def _matter(tables: Sequence[IonTable], every: np.ndarray, rates: Sequence[IonRa
     S = _padded([np.asarray(one.line_strength_cm2) for one in rates])
     two_J = _padded([table.two_J for table in tables])
     escape = _padded([_escape_per_s(one) for one in rates])
-    width = np.array([float(one.width_cm1) for one in rates])
+    width = _padded([np.asarray(one.width_cm1) for one in rates])
     slope = min(float(values[f"transfer.slope_{kind}_cm"]) for kind in ("cross_relaxation", "upconversion"))
     surplus = (E[d, i] - E[d, i2]) - (E[a, j2] - E[a, j])
     rate = value_now(
         _largest_exothermic_per_s,
         surplus,
-        np.hypot(width[d], width[a]),
+        np.hypot(width[d, i, i2], width[a, j, j2]),
         (S[d, i, i2], S[a, j, j2]),
         slope,
         {name: float(values[name]) for name in _HOST_NUMBERS},

@@ -211,23 +211,23 @@ class Transfer:
         )
         energy = jnp.concatenate([one.energies_cm1 for one in ions], axis=1)
         strength = jnp.concatenate([one.line_strength_cm2.reshape(self._n_slots, -1) for one in ions], axis=1)
-        width = jnp.stack([one.width_cm1 for one in ions], axis=1)
+        width = jnp.concatenate([one.width_cm1.reshape(self._n_slots, -1) for one in ions], axis=1)
         two_J = np.concatenate(self._two_J)
         d, a = p.donor, p.acceptor
         given = energy[:, first[d] + p.donor_from] - energy[:, first[d] + p.donor_to]
         taken = energy[:, first[a] + p.acceptor_to] - energy[:, first[a] + p.acceptor_from]
-        S_donor = strength[:, squares[d] + p.donor_from * self._levels[d] + p.donor_to]
-        S_acceptor = strength[:, squares[a] + p.acceptor_from * self._levels[a] + p.acceptor_to]
+        down = squares[d] + p.donor_from * self._levels[d] + p.donor_to
+        up = squares[a] + p.acceptor_from * self._levels[a] + p.acceptor_to
         overlap = line_shape_cm(
             given[:, None] - taken[None, :],
-            jnp.sqrt(width[:, None, d] ** 2 + width[None, :, a] ** 2),
+            jnp.sqrt(width[:, None, down] ** 2 + width[None, :, up] ** 2),
             slopes[:, :, p.upconversion.astype(int)],
             temperature_K,
         )
         index = values["host.refractive_index"]
         return mean("transfer.scale")[..., None] * pair_constant_nm6_per_s(
-            S_donor[:, None],
-            S_acceptor[None, :],
+            strength[:, None, down],
+            strength[None, :, up],
             overlap,
             two_J[first[d] + p.donor_from].astype(float),
             two_J[first[a] + p.acceptor_from].astype(float),

@@ -26,6 +26,9 @@ GLOBAL_KEYS: dict[str, str] = {
 }
 """Every set holds all of these."""
 
+CRYSTAL_FIELD_KEYS: dict[str, str] = {f"host.crystal_field_S{k}_cm1": "cm^-1" for k in (2, 4, 6)}
+"""Strengths of the crystal field; a set has all of them or none, and none means that no manifold is split."""
+
 ION_KEYS: dict[str, str] = {
     "omega2_cm2": "cm^2",
     "omega4_cm2": "cm^2",
@@ -59,8 +62,9 @@ def split_level(name: str) -> tuple[str, str]:
 
 def unit_of(key: str) -> str:
     """Unit of a parameter, e.g. `"cm^-1"`; an unknown name raises `InputError` with the nearest known one."""
-    if key in GLOBAL_KEYS:
-        return GLOBAL_KEYS[key]
+    known = GLOBAL_KEYS | CRYSTAL_FIELD_KEYS
+    if key in known:
+        return known[key]
     if key.startswith(SURFACE_PREFIX) and key.endswith(SURFACE_SUFFIX):
         split_level(key[len(SURFACE_PREFIX) : -len(SURFACE_SUFFIX)])
         return "nm^4 s^-1"
@@ -70,6 +74,5 @@ def unit_of(key: str) -> str:
     ion, _, rest = key.partition(".")
     if ion.isalpha() and ion.istitle() and rest in ION_KEYS:
         return ION_KEYS[rest]
-    known = [*GLOBAL_KEYS, *(f"{ion}.{suffix}" for suffix in ION_KEYS)]
-    near = difflib.get_close_matches(key, known, n=1)
+    near = difflib.get_close_matches(key, [*known, *(f"{ion}.{suffix}" for suffix in ION_KEYS)], n=1)
     raise InputError(f"there is no parameter `{key}`", cure=f"Did you mean `{near[0]}`?" if near else "")

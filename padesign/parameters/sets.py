@@ -14,6 +14,7 @@ from typing import final
 from padesign.errors import InputError
 from padesign.parameters.correlations import Correlations
 from padesign.parameters.keys import (
+    CRYSTAL_FIELD_KEYS,
     ENERGY_SUFFIX,
     GLOBAL_KEYS,
     ION_KEYS,
@@ -79,7 +80,8 @@ class ParameterSet:
         for key, entry in self.entries.items():
             if entry.unit != (unit := unit_of(key)):
                 raise InputError(f"the unit of `{key}` must be {unit}, but is {entry.unit}", path=("entries", key))
-        needed = [*GLOBAL_KEYS, *(f"{ion}.{key}" for ion in self.levels for key in ION_KEYS)]
+        field = CRYSTAL_FIELD_KEYS if any(key in self.entries for key in CRYSTAL_FIELD_KEYS) else ()
+        needed = [*GLOBAL_KEYS, *field, *(f"{ion}.{key}" for ion in self.levels for key in ION_KEYS)]
         if missing := [key for key in needed if key not in self.entries]:
             raise InputError(f"parameter set `{self.name}` lacks {', '.join(missing)}")
         self._check_surface()

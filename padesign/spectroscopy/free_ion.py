@@ -368,6 +368,8 @@ def read_published(path: Path = ION_DATA / "published_energies.yaml") -> dict[st
 def write_tables(ion: str, solved: FreeIon, published: Mapping[str, tuple[float, str]], folder: Path) -> None:
     """Write `<ion>.csv` (pairs) and `<ion>_levels.csv`, levels ascending in published energy (calculated where none).
 
+    The elements U2, U4, U6 of a level with itself, which say how a crystal field splits it, stand with the levels.
+
     A published id that the calculation does not give raises `InputError`.
     """
     unknown = sorted(set(published) - set(solved.level_ids))
@@ -384,6 +386,7 @@ def write_tables(ion: str, solved: FreeIon, published: Mapping[str, tuple[float,
             levels[i][1],
             f"{solved.energy_cm1[i]:.1f}",
             solved.composition[i],
+            *(f"{x:.6f}" for x in solved.U[i, i]),
         )
         for i in order
     ]
@@ -392,7 +395,7 @@ def write_tables(ion: str, solved: FreeIon, published: Mapping[str, tuple[float,
         elements = (*solved.U[a, b], solved.LS2[a, b])
         if max(elements) >= OMITTED_BELOW:
             pair_rows.append((solved.level_ids[a], solved.level_ids[b], *(f"{x:.6f}" for x in elements)))
-    head = ("id", "two_J", "energy_cm1", "energy_source", "calculated_cm1", "composition")
+    head = ("id", "two_J", "energy_cm1", "energy_source", "calculated_cm1", "composition", "U2", "U4", "U6")
     _write_csv(folder / f"{ion}_levels.csv", head, level_rows)
     _write_csv(folder / f"{ion}.csv", ("level_i", "level_j", "U2", "U4", "U6", "LS2"), pair_rows)
 

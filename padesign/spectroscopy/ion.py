@@ -10,7 +10,7 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from padesign.spectroscopy.line_shape import FWHM_PER_STANDARD_DEVIATION, line_shape_cm, sideband_slope_cm
+from padesign.spectroscopy.line_shape import line_shape_cm, sideband_slope_cm
 from padesign.spectroscopy.local_field import LocalField
 from padesign.spectroscopy.multiphonon import multiphonon_rate_per_s, upward_ratio
 from padesign.spectroscopy.radiative import (
@@ -22,6 +22,12 @@ from padesign.spectroscopy.radiative import (
     photon_energy_J,
     wavenumber_cm1,
 )
+from padesign.spectroscopy.stark import (
+    crystal_field_strengths_cm1,
+    free_energy_shift_cm1,
+    line_width_cm1,
+    stark_variance_cm2,
+)
 from padesign.spectroscopy.tables import IonTable
 
 Values = Mapping[str, Any]
@@ -31,10 +37,11 @@ Values = Mapping[str, Any]
 class IonRates(NamedTuple):
     """Rates of one ion, (levels, levels) arrays are [to, from].
 
-    `energies_cm1` (levels,); `radiative_per_s` spontaneous emission; `multiphonon_per_s` downward to the next manifold
-    and thermally upward; `pump` absorption and stimulated emission in s^-1 per W cm^-2, with the leading axes of the
-    wavelengths it was asked for; `line_strength_cm2` electric
-    dipole, symmetric; `width_cm1` standard deviation of the lines; `decay_per_s` (levels,) irreversible loss.
+    `energies_cm1` (levels,) above the ground manifold, free energies where a crystal field splits the manifolds;
+    `radiative_per_s` spontaneous emission; `multiphonon_per_s` downward to the next manifold and thermally upward;
+    `pump` absorption and stimulated emission in s^-1 per W cm^-2, with the leading axes of the wavelengths it was asked
+    for; `line_strength_cm2` electric dipole and `width_cm1` standard deviation of every line, both symmetric;
+    `decay_per_s` (levels,) irreversible loss.
     """
 
     energies_cm1: Array
@@ -80,28 +87,36 @@ def rates_of_ions(
     U = of_lines([table.U[low, high] for table, (low, high) in zip(tables, triangles, strict=True)])
     magnetic = of_lines([table.LS2[low, high] for table, (low, high) in zip(tables, triangles, strict=True)])
     ion_of_line = np.repeat(np.arange(len(tables)), lines)
+    counts = [len(table.level_ids) for table in tables]
+    first, ion_of_level = np.cumsum([0, *counts]), np.repeat(np.arange(len(tables)), counts)
+    two_J = np.concatenate([table.two_J for table in tables])
+    variance = stark_variance_cm2(
+        np.concatenate([table.U_self for table in tables]),
+        two_J,
+        np.array([table.n_f for table in tables])[ion_of_level],
+        crystal_field_strengths_cm1(values),
+    )
+    reference_K = values["host.reference_temperature_K"]
     energies = numbers([f"{table.symbol}:{level}.energy_cm1" for table in tables for level in table.level_ids])
-    first = np.cumsum([0] + [len(table.level_ids) for table in tables])
+    energies += free_energy_shift_cm1(variance - variance[first[ion_of_level]], reference_K)
     low_level = of_lines([first[s] + low for s, (low, _) in enumerate(triangles)])
     high_level = of_lines([first[s] + high for s, (_, high) in enumerate(triangles)])
-    gap = energies[high_level] - energies[low_level]
+    # A field may bring close levels into the other order; such a pair neither shines nor absorbs.
+    gap = jnp.maximum(energies[high_level] - energies[low_level], 0.0)
 
     index = values["host.refractive_index"]
-    phonon, reference_K = values["host.phonon_energy_cm1"], values["host.reference_temperature_K"]
+    phonon = values["host.phonon_energy_cm1"]
     omega = numbers([f"{table.symbol}.omega{k}_cm2" for table in tables for k in (2, 4, 6)]).reshape(-1, 3)
     scale = numbers([f"{table.symbol}.radiative_scale" for table in tables])
     strength = scale[ion_of_line] * line_strength_cm2(omega[ion_of_line], U)
-    # s^2 grows as kT (linear electron-phonon coupling above the phonon energies), so that the shift s^2/(2kT) between
-    # absorption and emission is a constant of the transition and sidebands fall on cooling.
-    warmth = jnp.asarray(temperature_K) / reference_K
     fwhm = numbers([f"{table.symbol}.line_fwhm_cm1" for table in tables])
-    width = fwhm / FWHM_PER_STANDARD_DEVIATION * jnp.sqrt(warmth)
+    warmth = jnp.asarray(temperature_K) / reference_K
+    width = line_width_cm1(fwhm[ion_of_line], variance[low_level], variance[high_level], warmth)
 
     emission = electric_dipole_rate_per_s(gap, strength, two_J_high, index)
     emission += magnetic_dipole_rate_per_s(gap, magnetic, two_J_high, index)
 
     lower = np.concatenate([first[s] + np.arange(count) for s, count in enumerate(steps)])
-    two_J = np.concatenate([table.two_J for table in tables])
     gap_down = energies[lower + 1] - energies[lower]
     down = multiphonon_rate_per_s(
         gap_down,
@@ -120,7 +135,7 @@ def rates_of_ions(
     area += magnetic_dipole_absorption_cm(gap, magnetic, two_J_low, index)
     # Absorption g(d) and emission g(-d) in one call.
     both_ways = jnp.stack([detuning, -detuning])
-    shape = line_shape_cm(both_ways, width[ion_of_line], slope, temperature_K) / photon_energy_J(wavelength)[..., None]
+    shape = line_shape_cm(both_ways, width, slope, temperature_K) / photon_energy_J(wavelength)[..., None]
     absorbed = area * shape[0]
     stimulated = (two_J_low + 1.0) / (two_J_high + 1.0) * area * shape[1]
 
@@ -134,9 +149,10 @@ def rates_of_ions(
         multiphonon = _matrix(levels, (k - 1, k, down[of_steps]), (k, k - 1, up[of_steps]))
         pump = _matrix(levels, (high, low, absorbed[..., of_ion]), (low, high, stimulated[..., of_ion]))
         both = _matrix(levels, (low, high, strength[of_ion]), (high, low, strength[of_ion]))
+        widths = _matrix(levels, (low, high, width[of_ion]), (high, low, width[of_ion]))
         decay = radiative.sum(axis=0) + jnp.concatenate([jnp.zeros(1), down[of_steps]])
         levels_here = slice(first[s], first[s + 1])
-        result.append(IonRates(energies[levels_here], radiative, multiphonon, pump, both, width[s], decay))
+        result.append(IonRates(energies[levels_here], radiative, multiphonon, pump, both, widths, decay))
     return result
 
 

@@ -38,7 +38,7 @@ class IonTable:
     `two_J` (L,) int; `energy_cm1` (L,) published energy above the ground manifold (calculated where none is
     published); `U` (L, L, 3) squared reduced matrix elements of the unit tensors of rank 2, 4, 6; `LS2` (L, L) those
     of L + g_s S in units of hbar^2. `U` and `LS2` are symmetric; their diagonals are 0, a level makes no transition
-    to itself.
+    to itself. `U_self` (L, 3) are the squared elements of a level with itself, which say how a crystal field splits it.
     """
 
     symbol: str
@@ -48,6 +48,7 @@ class IonTable:
     energy_cm1: np.ndarray
     U: np.ndarray
     LS2: np.ndarray
+    U_self: np.ndarray
 
     def index(self, level_id: str) -> int:
         """Place of a level in `level_ids`; an unknown id raises `InputError` that names the nearest ones."""
@@ -76,9 +77,10 @@ def load_ion(symbol: str) -> IonTable:
         LS2[i, j] = LS2[j, i] = float(row["LS2"])
     two_J = np.array([int(row["two_J"]) for row in levels])
     energy_cm1 = np.array([float(row["energy_cm1"]) for row in levels])
-    for array in (two_J, energy_cm1, U, LS2):
+    U_self = np.array([[float(row[key]) for key in ("U2", "U4", "U6")] for row in levels])
+    for array in (two_J, energy_cm1, U, LS2, U_self):
         array.flags.writeable = False
-    return IonTable(symbol, IONS.index(symbol) + 2, ids, two_J, energy_cm1, U, LS2)
+    return IonTable(symbol, IONS.index(symbol) + 2, ids, two_J, energy_cm1, U, LS2, U_self)
 
 
 def _rows(name: str) -> Iterator[dict[str, str]]:

@@ -23,6 +23,7 @@ from padesign.kinetics.light import EmittingNetwork
 from padesign.kinetics.network import RateNetwork
 from padesign.kinetics.particle_network import ParticleModel, ProcessRates, particle_model
 from padesign.parameters import load_parameter_set
+from padesign.parameters.keys import CRYSTAL_FIELD_KEYS
 from padesign.particle.cells import split_layers
 from padesign.particle.kernel import cell_mean_kernel_per_nm3, pair_kernel
 from padesign.solve.steady import low_power_start, newton, pump_off_equilibrium
@@ -122,9 +123,10 @@ def transfer_events(model: ParticleModel, light: EmittingNetwork, rates: Process
 
 
 @functools.cache
-def yb_tm(temperature_K: float) -> tuple[ParticleModel, EmittingNetwork, ProcessRates, Events]:
+def yb_tm(temperature_K: float, parameters: str = HOST) -> tuple[ParticleModel, EmittingNetwork, ProcessRates, Events]:
     """Yb and Tm in a core of two cells and in a shell, below an inert shell."""
-    model, (light, rates) = particle_model(YB_TM), build(YB_TM, YB_TM_SHAPE, WAVELENGTH_nm, temperature_K)
+    numbers = {key: jnp.asarray(x, dtype=float) for key, x in load_parameter_set(parameters).values.items()}
+    model, (light, rates) = particle_model(YB_TM), build(YB_TM, YB_TM_SHAPE, WAVELENGTH_nm, temperature_K, numbers)
     return model, light, rates, transfer_events(model, light, rates)
 
 
@@ -161,12 +163,13 @@ def test_the_transfer_rates_of_the_network_are_the_sum_of_all_events_seen_from_e
     assert seen == np.count_nonzero(whole)
 
 
+@pytest.mark.parametrize("parameters", [HOST, f"{HOST}_stark"])
 @pytest.mark.parametrize("temperature_K", [200.0, 295.0, 600.0])
 def test_at_equilibrium_every_process_runs_as_often_forth_as_back_inside_a_cell_and_between_cells(
-    temperature_K: float,
+    temperature_K: float, parameters: str
 ) -> None:
     """Events per second, not pair constants: densities, kernel and reduction factor included; and each phonon step."""
-    model, light, rates, events = yb_tm(temperature_K)
+    model, light, rates, events = yb_tm(temperature_K, parameters)
     p = boltzmann(model, energy_of_unknown(model, light), temperature_K)
     forth, taken = (flows.per_s for flows in events.flows(p))
     assert min(np.count_nonzero(forth[events.apart]), np.count_nonzero(forth[~events.apart])) > 400
@@ -204,17 +207,26 @@ EVERY_ION = [load_ion(ion) for ion in KNOWN_LEVELS]
 EVERY_LEVEL = {
     f"{t.symbol}:{k}.energy_cm1": e for t in EVERY_ION for k, e in zip(t.level_ids, t.energy_cm1, strict=True)
 }
+FIELDS = {"": (0.0, 0.0, 0.0), "split": (240.0, 830.0, 450.0)}
 rates_of_every_ion = jax.jit(
-    lambda wavelength_nm, temperature_K: rates_of_ions(EVERY_ION, EVERY_LEVEL | values(), wavelength_nm, temperature_K)
+    lambda field, wavelength_nm, temperature_K: rates_of_ions(
+        EVERY_ION,
+        EVERY_LEVEL | values() | dict(zip(CRYSTAL_FIELD_KEYS, field, strict=True)),
+        wavelength_nm,
+        temperature_K,
+    )
 )
 
 
+@pytest.mark.parametrize("field", list(FIELDS))
 @pytest.mark.parametrize("temperature_K", [200.0, 295.0, 600.0])
-def test_stimulated_emission_and_absorption_of_every_line_of_every_ion_are_reciprocal(temperature_K: float) -> None:
+def test_stimulated_emission_and_absorption_of_every_line_of_every_ion_are_reciprocal(
+    temperature_K: float, field: str
+) -> None:
     """Their ratio is (g_low/g_high) exp(-(photon - transition)/kT), D. E. McCumber, Phys. Rev. 136, A954 (1964)."""
     wavelengths = np.array([450.0, 808.0, 976.0, 1064.0, 1450.0])
     checked = 0
-    for table, rates in zip(EVERY_ION, rates_of_every_ion(wavelengths, temperature_K), strict=True):
+    for table, rates in zip(EVERY_ION, rates_of_every_ion(FIELDS[field], wavelengths, temperature_K), strict=True):
         known = [k for k, level in enumerate(table.level_ids) if level in KNOWN_LEVELS[table.symbol]]
         low, high = (np.array(known)[index] for index in np.triu_indices(len(known), 1))
         pump, energy = np.asarray(rates.pump), np.asarray(rates.energies_cm1)
@@ -225,6 +237,7 @@ def test_stimulated_emission_and_absorption_of_every_line_of_every_ion_are_recip
         lit = absorbed > 0.0
         assert np.log(stimulated[lit] / absorbed[lit]) == pytest.approx(log_ratio[lit], rel=1e-10, abs=1e-10)
         allowed = np.any(table.U[low, high] > 0.0, axis=-1) | (table.LS2[low, high] > 0.0)
+        allowed &= energy[high] > energy[low]
         assert np.array_equal(lit, np.broadcast_to(allowed, lit.shape))
         checked += np.count_nonzero(lit)
     assert len(EVERY_ION) == 11 and checked > 20000

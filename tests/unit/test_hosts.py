@@ -22,7 +22,7 @@ from padesign.parameters import (
     mismatch_warning,
 )
 from padesign.parameters.hosts import hosts
-from padesign.parameters.keys import unit_of
+from padesign.parameters.keys import CRYSTAL_FIELD_KEYS, unit_of
 from padesign.spectroscopy.ion import IonRates, ion_rates
 from padesign.spectroscopy.multiphonon import multiphonon_rate_per_s
 from padesign.spectroscopy.tables import load_ion
@@ -72,9 +72,11 @@ def rates_of_all_sets(ion: str) -> IonRates:
         energy_cm1=table.energy_cm1[:levels],
         U=table.U[:levels, :levels],
         LS2=table.LS2[:levels, :levels],
+        U_self=table.U_self[:levels],
     )
     keys = [key for key in sets[0].entries if not key.startswith("surface.")]
     stacked = {key: jnp.array([s.values[key] for s in sets]) for key in keys}
+    stacked |= {key: jnp.array([s.values.get(key, 0.0) for s in sets]) for key in CRYSTAL_FIELD_KEYS}
     return jax.jit(jax.vmap(lambda values: ion_rates(table, values, 1064.0, 295.0)))(stacked)
 
 
