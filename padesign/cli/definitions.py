@@ -8,7 +8,7 @@ from typing import Any
 
 from padesign.config import RunFile
 from padesign.parameters import Entry, ParameterSet, load_parameter_set
-from padesign.parameters.keys import ENERGY_SUFFIX, GLOBAL_KEYS
+from padesign.parameters.keys import CRYSTAL_FIELD_KEYS, ENERGY_SUFFIX, GLOBAL_KEYS
 from padesign.particle.layers import Particle
 from padesign.spectroscopy.tables import INERT_IONS
 
@@ -182,7 +182,7 @@ def assumptions(particle: Particle, sets: Iterable[ParameterSet], temperature_K:
 
 def _concerns(key: str, ions: set[str]) -> bool:
     owner = key.removeprefix("surface.loss.").split(":")[0].split(".")[0]
-    return key in GLOBAL_KEYS or owner in ions
+    return key in GLOBAL_KEYS or key in CRYSTAL_FIELD_KEYS or owner in ions
 
 
 def _value_text(key: str, entry: Entry) -> str:

@@ -10,11 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from padesign.cli.definitions import assumptions
 from padesign.constants import BOLTZMANN_cm1_per_K
 from padesign.errors import InputError
 from padesign.observables.spectrum import spectrum_per_nm
 from padesign.parameters import ParameterSet, load_parameter_set
 from padesign.parameters.keys import CRYSTAL_FIELD_KEYS
+from padesign.particle.layers import Layer, Particle
 from padesign.spectroscopy.free_ion import wigner_3j
 from padesign.spectroscopy.ion import IonRates, ion_rates
 from padesign.spectroscopy.line_shape import FWHM_PER_STANDARD_DEVIATION
@@ -244,3 +246,10 @@ def test_a_set_states_all_strengths_or_none() -> None:
     lacking = {key: entry for key, entry in full.entries.items() if key != "host.crystal_field_S4_cm1"}
     with pytest.raises(InputError, match=r"lacks host\.crystal_field_S4_cm1"):
         ParameterSet("mine", full.host, "d", False, "v", lacking, full.surface_lands_in)
+
+
+def test_assumed_strengths_of_a_host_are_told_with_a_particle() -> None:
+    particle = Particle((Layer("core", "beta-NaYF4", 8.5, {"Tm": 8.0}),))
+    told = assumptions(particle, [load_parameter_set("beta-NaYF4_stark")], 295.0)
+    assert any("host.crystal_field_S4_cm1 = 290 ± 87 cm^-1" in line for line in told)
+    assert not any("crystal_field" in line for line in assumptions(particle, [load_parameter_set("beta-NaYF4")], 295.0))
