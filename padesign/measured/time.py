@@ -17,10 +17,11 @@ import numpy as np
 from scipy.stats import chi2
 
 from padesign.errors import InputError
+from padesign.measured.laplace import Fit, likeliest, shares
 from padesign.measured.period import SMOOTHED, Period, find_period
 from padesign.measured.power import Estimate
 from padesign.measured.read import Measurement
-from padesign.measured.smooth import Fit, SmoothCounts, likeliest, shares
+from padesign.measured.trace import Trace
 
 DRAWS = 2000
 _FRACTIONS = {"t10": 0.1, "t50": 0.5, "t90": 0.9}
@@ -82,23 +83,27 @@ def analyse_time(data: Measurement, seed: int = 1) -> TimeResult:
     steady = _steady(counts[period.plateau] / noise, period.dark / noise)
     rng = np.random.default_rng(seed)
 
-    trace = SmoothCounts(time[: period.end], counts[: period.end] / noise, bin_s, period.begin, steady.drift)
+    trace = Trace(
+        time[: period.end], counts[: period.end] / noise, bin_s, period.begin, steady.drift, steady.counts, True
+    )
     rises = trace.anywhere() if period.seen_begin else trace.at(0.0)
     rise = likeliest(rises)
-    span_s = float(time[period.plateau.start]) - rise.begin_s
+    span_s = float(time[period.plateau.start]) - rise.lit.begin_s
     draws = _rise_draws(trace, rises, steady, span_s, bin_s if period.seen_begin else 0.0, rng)
-    smoothed = [np.full(rise.place, rise.dark), trace.curve(rise)]
+    smoothed = [np.full(rise.lit.place, rise.lit.dark), trace.curve(rise)]
     if period.seen_end:
-        after = SmoothCounts(time[period.end :], counts[period.end :] / noise, bin_s, 0, steady.drift)
-        decays = after.at(rise.dark)
-        draws |= _decay_draws(after, decays, steady.counts - rise.dark, rng)
+        after = Trace(
+            time[period.end :], counts[period.end :] / noise, bin_s, 0, steady.drift, steady.counts, False
+        )
+        decays = after.at(rise.lit.dark)
+        draws |= _decay_draws(after, decays, steady.counts - rise.lit.dark, rng)
         smoothed.append(after.curve(likeliest(decays)))
 
-    on_s = rise.begin_s, float(time[period.end]) - bin_s if period.seen_end else float(time[-1])
+    on_s = rise.lit.begin_s, float(time[period.end]) - bin_s if period.seen_end else float(time[-1])
     numbers = _estimates(draws, bin_s)
     remarks = (
         *data.remarks,
-        *_told(on_s, period, noise * rise.dark, noise, steady.drift),
+        *_told(on_s, period, noise * rise.lit.dark, noise, steady.drift),
         *_undetermined(numbers, bin_s),
     )
     return TimeResult(numbers, time, counts, noise * np.concatenate(smoothed), on_s, remarks)
@@ -145,14 +150,14 @@ def _steady(counts: np.ndarray, dark: float) -> _Steady:
 
 
 def _rise_draws(
-    trace: SmoothCounts, fits: Sequence[Fit], steady: _Steady, span_s: float, bin_s: float, rng: np.random.Generator
+    trace: Trace, fits: Sequence[Fit], steady: _Steady, span_s: float, bin_s: float, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
     """Times (draws,) from the posterior of the rise, of its begin within `bin_s`, and of the level."""
     found: dict[str, list[np.ndarray]] = {key: [] for key in _FRACTIONS}
     clock = trace.clock(span_s, _TIMES)
     for fit, count in zip(fits, rng.multinomial(DRAWS, shares(fits)), strict=True):
-        rates = trace.light(fit.draw(int(count), rng), clock)
-        level = (steady.counts - fit.dark) * (1.0 + steady.error * rng.standard_normal(count))
+        rates = fit.drawn(int(count), clock, rng)
+        level = (steady.counts - fit.lit.dark) * (1.0 + steady.error * rng.standard_normal(count))
         early = bin_s * rng.uniform(-0.5, 0.5, count)
         for key, share in _FRACTIONS.items():
             found[key].append(np.maximum(_crossing(clock, rates, share * level) + early, 0.0))
@@ -163,7 +168,7 @@ def _rise_draws(
 
 
 def _decay_draws(
-    trace: SmoothCounts, fits: Sequence[Fit], steady: float, rng: np.random.Generator
+    trace: Trace, fits: Sequence[Fit], steady: float, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
     """Lifetimes (draws,) from the fall from 80 to 20 % of the first value after the light, which an exponential keeps.
 
@@ -171,7 +176,7 @@ def _decay_draws(
     """
     clock, first, falls = trace.clock(trace.span_s, _TIMES), [], []
     for fit, count in zip(fits, rng.multinomial(DRAWS, shares(fits)), strict=True):
-        rates = trace.light(fit.draw(int(count), rng), clock)
+        rates = fit.drawn(int(count), clock, rng)
         high, low = (_crossing(clock, -rates, -share * rates[:, 0]) for share in _FALL)
         first.append(rates[:, 0])
         falls.append(np.where(np.isfinite(low), low, math.inf) - np.where(np.isfinite(low), high, 0.0))

@@ -1,0 +1,114 @@
+"""Families of rises, their most probable member, and the probability of a family by Laplace's approximation.
+
+A member is given by numbers that are normally distributed a priori, each family with a proper prior, so that evidences
+of families that differ in their number of numbers can be compared (MacKay, Neural Comput. 4, 415 (1992); Kass & Raftery,
+J. Am. Stat. Assoc. 90, 773 (1995)).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_solve, solve_triangular
+
+from padesign.measured.groups import Lit
+
+_ROUNDS = 60
+_SETTLED = 1e-3
+"""Gain of ln posterior at which the most probable member is found."""
+_SHORTEST = 1e-6
+
+
+class AbstractFamily(ABC):
+    """Rises that differ in a few or many numbers z, a priori normal about 0 with a precision."""
+
+    @property
+    @abstractmethod
+    def precision(self) -> np.ndarray:
+        """(numbers, numbers)."""
+
+    @property
+    @abstractmethod
+    def log_determinant(self) -> float:
+        """Of the precision."""
+
+    @abstractmethod
+    def light(self, z: np.ndarray, clock_s: np.ndarray) -> np.ndarray:
+        """Light (..., times) in units of the rough plateau, for numbers (..., numbers)."""
+
+    @abstractmethod
+    def slopes(self, z: np.ndarray, light: np.ndarray, clock_s: np.ndarray) -> np.ndarray:
+        """Derivatives (numbers, times) of light (times,) by numbers (numbers,)."""
+
+    @abstractmethod
+    def starts(self, lit: Lit) -> np.ndarray:
+        """Numbers (starts, numbers) from which the most probable ones are looked for."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """One family and one place of the switching: `log_evidence`, `mode` (numbers,), `root` of the precision there."""
+
+    family: AbstractFamily
+    lit: Lit
+    log_evidence: float
+    mode: np.ndarray
+    root: np.ndarray
+
+    def light(self, clock_s: np.ndarray) -> np.ndarray:
+        """Expected counts of a point without the dark ones (times,) of the most probable member."""
+        return self.lit.top * self.family.light(self.mode, clock_s)
+
+    def drawn(self, count: int, clock_s: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """The same (count, times) for members drawn from the posterior."""
+        noise = rng.standard_normal((self.mode.size, count))
+        z = self.mode + solve_triangular(self.root, noise, trans=1, lower=True).T
+        return self.lit.top * self.family.light(z, clock_s)
+
+
+def fit(family: AbstractFamily, lit: Lit, start: np.ndarray | None = None) -> Fit:
+    """Most probable member and evidence of a family at a place; from a start (numbers,), or from the family's own."""
+    starts = family.starts(lit) if start is None else start[None, :]
+    return max((_fit(family, lit, one) for one in starts), key=lambda one: one.log_evidence)
+
+
+def _fit(family: AbstractFamily, lit: Lit, start: np.ndarray) -> Fit:
+    """Fisher scoring with halved steps."""
+    precision = family.precision
+
+    def light(z: np.ndarray) -> np.ndarray:
+        return lit.top * family.light(z, lit.clock_s)
+
+    def value(z: np.ndarray) -> float:
+        return float(lit.log_likelihood(light(z))) - 0.5 * float(z @ precision @ z)
+
+    mode, reached = start, value(start)
+    for _ in range(_ROUNDS):
+        now = light(mode)
+        gradient, information = lit.scores(now, lit.top * family.slopes(mode, now / lit.top, lit.clock_s))
+        root = np.linalg.cholesky(information + precision)
+        step, share = cho_solve((root, True), gradient - precision @ mode), 1.0
+        while not (new := value(mode + share * step)) >= reached and share > _SHORTEST:
+            share *= 0.5
+        if not new >= reached:
+            break
+        gain, reached, mode = new - reached, new, mode + share * step
+        if gain < _SETTLED:
+            break
+    evidence = reached + 0.5 * family.log_determinant - float(np.log(np.diag(root)).sum()) + lit.before
+    return Fit(family, lit, evidence, mode, root)
+
+
+def shares(fits: Sequence[Fit]) -> np.ndarray:
+    """Posterior probabilities (fits,)."""
+    evidence = np.array([one.log_evidence for one in fits])
+    weights = np.exp(evidence - evidence.max())
+    return np.asarray(weights / weights.sum())
+
+
+def likeliest(fits: Sequence[Fit]) -> Fit:
+    """The one with the largest evidence."""
+    return max(fits, key=lambda one: one.log_evidence)
