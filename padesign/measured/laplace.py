@@ -7,6 +7,7 @@ J. Am. Stat. Assoc. 90, 773 (1995)).
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,11 +63,30 @@ class Fit:
         """Expected counts of a point without the dark ones (times,) of the most probable member."""
         return self.lit.top * self.family.light(self.mode, clock_s)
 
-    def drawn(self, count: int, clock_s: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """The same (count, times) for members drawn from the posterior."""
+    def drawn(self, count: int, clock_s: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """The same (count, times) for members drawn from the approximated posterior, and ln (count,) of how much more
+        probable each is than there, up to a constant of the trace."""
         noise = rng.standard_normal((self.mode.size, count))
         z = self.mode + solve_triangular(self.root, noise, trans=1, lower=True).T
-        return self.lit.top * self.family.light(z, clock_s)
+        exact = log_posterior(self.family, self.lit, z)
+        gain = exact - log_posterior(self.family, self.lit, self.mode) + 0.5 * (noise**2).sum(axis=0)
+        return self.lit.top * self.family.light(z, clock_s), gain
+
+
+def log_posterior(family: AbstractFamily, lit: Lit, z: np.ndarray) -> np.ndarray:
+    """ln probability (...) of numbers (..., numbers), up to a constant of family and trace."""
+    light = lit.top * family.light(z, lit.clock_s)
+    return lit.log_likelihood(light) - 0.5 * ((z @ family.precision) * z).sum(axis=-1)
+
+
+def kept(gain: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Which draws (draws,) to keep, some several times, so that they are drawn from the posterior itself.
+
+    Weights are cut at the root of the number of draws times their mean (Ionides, J. Comput. Graph. Stat. 17, 295 (2008)).
+    """
+    weights = np.exp(gain - gain.max())
+    weights = np.minimum(weights, math.sqrt(gain.size) * weights.mean())
+    return rng.choice(gain.size, gain.size, p=weights / weights.sum())
 
 
 def fit(family: AbstractFamily, lit: Lit, start: np.ndarray | None = None) -> Fit:
@@ -78,20 +98,14 @@ def fit(family: AbstractFamily, lit: Lit, start: np.ndarray | None = None) -> Fi
 def _fit(family: AbstractFamily, lit: Lit, start: np.ndarray) -> Fit:
     """Fisher scoring with halved steps."""
     precision = family.precision
-
-    def light(z: np.ndarray) -> np.ndarray:
-        return lit.top * family.light(z, lit.clock_s)
-
-    def value(z: np.ndarray) -> float:
-        return float(lit.log_likelihood(light(z))) - 0.5 * float(z @ precision @ z)
-
-    mode, reached = start, value(start)
+    mode, reached = start, float(log_posterior(family, lit, start))
     for _ in range(_ROUNDS):
-        now = light(mode)
-        gradient, information = lit.scores(now, lit.top * family.slopes(mode, now / lit.top, lit.clock_s))
+        light = family.light(mode, lit.clock_s)
+        slopes = lit.top * family.slopes(mode, light, lit.clock_s)
+        gradient, information = lit.scores(lit.top * light, slopes)
         root = np.linalg.cholesky(information + precision)
         step, share = cho_solve((root, True), gradient - precision @ mode), 1.0
-        while not (new := value(mode + share * step)) >= reached and share > _SHORTEST:
+        while not (new := float(log_posterior(family, lit, mode + share * step))) >= reached and share > _SHORTEST:
             share *= 0.5
         if not new >= reached:
             break

@@ -15,7 +15,7 @@ from scipy.interpolate import BSpline
 from padesign.measured.groups import Lit
 from padesign.measured.laplace import AbstractFamily
 
-STRENGTHS = tuple(np.geomspace(1e-1, 1e5, 13).tolist())
+STRENGTHS = tuple(np.geomspace(1e-1, 1e5, 7).tolist())
 """Weights of the squared second differences of the spline's coefficients."""
 _STEP = 0.2
 """Distance of knots in ln clock."""
@@ -39,6 +39,10 @@ class Splines:
             self._last = clock_s, np.asarray(BSpline.design_matrix(x, self._knots, _DEGREE).toarray())
         return self._last[1]
 
+    def factor(self, coefficients: np.ndarray, clock_s: np.ndarray) -> np.ndarray:
+        """exp of splines (..., times) with coefficients (..., knots)."""
+        return np.asarray(np.exp(np.clip(coefficients @ self.basis(clock_s).T, -_LARGEST, _LARGEST)))
+
 
 class Smooth(AbstractFamily):
     """Splines with one strength of the prior; numbers: coefficients (knots,)."""
@@ -59,7 +63,7 @@ class Smooth(AbstractFamily):
         return self._log_determinant
 
     def light(self, z: np.ndarray, clock_s: np.ndarray) -> np.ndarray:
-        return np.asarray(np.exp(np.clip(z @ self._splines.basis(clock_s).T, -_LARGEST, _LARGEST)))
+        return self._splines.factor(z, clock_s)
 
     def slopes(self, z: np.ndarray, light: np.ndarray, clock_s: np.ndarray) -> np.ndarray:
         return np.asarray(light * self._splines.basis(clock_s).T)

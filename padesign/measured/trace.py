@@ -8,16 +8,16 @@ priori as any other.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from padesign.measured.delayed import Delayed
-from padesign.measured.few import Times
+from padesign.measured.few import AbstractFew, Times
 from padesign.measured.groups import Groups, Lit, log_likelihood
 from padesign.measured.laplace import AbstractFamily, Fit, fit, likeliest
-from padesign.measured.logistic import Logistic
+from padesign.measured.near import Near
 from padesign.measured.relaxation import Relaxation
 from padesign.measured.smooth import STRENGTHS, Smooth, Splines
 
@@ -27,6 +27,8 @@ _HOPELESS = 30.0
 """The same from which on a family is left out as soon as it no longer gains."""
 _PATIENCE = 3
 """Unlikely places in a row after which no more are looked at."""
+_LEAST_NEAR = 1e3
+"""Strength from which on a smooth factor leaves the shape of a family recognisable, within some 10 %."""
 _FEWEST = 9
 """Groups that must be left after the switching."""
 _DARKEST = 1e-6
@@ -47,14 +49,7 @@ class Trace:
         self._groups = Groups.around(time_s, counts, bin_s, place)
         self._weight = 1.0 / (1.0 + drift**2 * self._groups.counts)
         self._top = top
-        splines, times = Splines(bin_s, self.span_s), Times(bin_s, self.span_s)
-        self._smooth = [Smooth(splines, strength) for strength in STRENGTHS]
-        self._few: list[AbstractFamily] = []
-        for jump in (False, True) if shapes else ():
-            self._few += [Relaxation(times, 1, jump), Relaxation(times, 2, jump)]
-            self._few += [Logistic(times, jump), Delayed(times, jump)]
-        smooth, few = (-math.log(2.0) - math.log(len(one)) if one else 0.0 for one in (self._smooth, self._few))
-        self._prior = dict.fromkeys(self._smooth, smooth) | dict.fromkeys(self._few, few)
+        self._prior = _families(bin_s, self.span_s) if shapes else _smooth(Splines(bin_s, self.span_s))
 
     def at(self, dark: float) -> list[Fit]:
         """Fits with the switching at the given place, of every family that is not unlikely."""
@@ -73,8 +68,8 @@ class Trace:
         """Fits with the switching at every place, of every family that is not unlikely."""
         here = self._index()
         found = self._fits(self._lit(here), dict.fromkeys(self._prior))
-        smooth = _likely([one for one in found if isinstance(one.family, Smooth)])
-        walking = smooth + [one for one in found if not isinstance(one.family, Smooth)]
+        few = [one for one in found if isinstance(one.family, AbstractFew)]
+        walking = few + _likely([one for one in found if one not in few])
         best = {one.family: one.log_evidence for one in walking}
         for way in (-1, 1):
             starts, unlikely = {one.family: one.mode for one in walking}, dict.fromkeys(best, 0)
@@ -118,6 +113,23 @@ class Trace:
             groups.counts[index:],
             self._weight[index:],
         )
+
+
+def _families(bin_s: float, span_s: float) -> dict[AbstractFamily, float]:
+    """Families and ln of what each is expected a priori: few numbers, nearly so, and any shape as much as each other."""
+    splines, times = Splines(bin_s, span_s), Times(bin_s, span_s)
+    simple = [kind for jump in (False, True) for kind in (Relaxation(times, 1, jump), Delayed(times, jump))]
+    few = [*simple, Relaxation(times, 2, False), Relaxation(times, 2, True)]
+    near = [Near(one, splines, strength) for one in simple for strength in STRENGTHS if strength >= _LEAST_NEAR]
+    return _even(few) | _even(near) | _smooth(splines)
+
+
+def _smooth(splines: Splines) -> dict[AbstractFamily, float]:
+    return _even([Smooth(splines, strength) for strength in STRENGTHS])
+
+
+def _even(families: Sequence[AbstractFamily]) -> dict[AbstractFamily, float]:
+    return dict.fromkeys(families, -math.log(len(families)))
 
 
 def _likely(fits: list[Fit]) -> list[Fit]:
