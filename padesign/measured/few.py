@@ -23,6 +23,7 @@ class AbstractFew(AbstractFamily):
     """light = exp(z0) (jump + (1 - jump) rise), with ln light a priori within one e-fold of the rough plateau, and the
     jump and all numbers of the rise functions of evenly distributed u = Phi(z)."""
 
+    few = True
     jump: bool
     numbers: int
 

@@ -1,8 +1,8 @@
 """Families of rises, their most probable member, and the probability of a family by Laplace's approximation.
 
-A member is given by numbers that are normally distributed a priori, each family with a proper prior, so that evidences
-of families that differ in their number of numbers can be compared (MacKay, Neural Comput. 4, 415 (1992); Kass & Raftery,
-J. Am. Stat. Assoc. 90, 773 (1995)).
+A member is given by numbers that are normally distributed a priori, each family with a proper prior, so that
+evidences of families that differ in their number of numbers can be compared (MacKay, Neural Comput. 4, 415 (1992);
+Kass & Raftery, J. Am. Stat. Assoc. 90, 773 (1995)).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from scipy.linalg import cho_solve, solve_triangular
@@ -24,7 +25,13 @@ _SHORTEST = 1e-6
 
 
 class AbstractFamily(ABC):
-    """Rises that differ in a few or many numbers z, a priori normal about 0 with a precision."""
+    """Rises that differ in a few or many numbers z, a priori normal about 0 with a precision.
+
+    `few`: whether so few that draws can be weighed; with many, hardly any would be left, and the posterior is taken for
+    normal.
+    """
+
+    few: ClassVar[bool]
 
     @property
     @abstractmethod
@@ -68,8 +75,10 @@ class Fit:
         probable each is than there, up to a constant of the trace."""
         noise = rng.standard_normal((self.mode.size, count))
         z = self.mode + solve_triangular(self.root, noise, trans=1, lower=True).T
-        exact = log_posterior(self.family, self.lit, z)
-        gain = exact - log_posterior(self.family, self.lit, self.mode) + 0.5 * (noise**2).sum(axis=0)
+        gain = np.zeros(count)
+        if self.family.few:
+            there, mode = (log_posterior(self.family, self.lit, one) for one in (z, self.mode))
+            gain = there - mode + 0.5 * (noise**2).sum(axis=0)
         return self.lit.top * self.family.light(z, clock_s), gain
 
 
@@ -82,7 +91,8 @@ def log_posterior(family: AbstractFamily, lit: Lit, z: np.ndarray) -> np.ndarray
 def kept(gain: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Which draws (draws,) to keep, some several times, so that they are drawn from the posterior itself.
 
-    Weights are cut at the root of the number of draws times their mean (Ionides, J. Comput. Graph. Stat. 17, 295 (2008)).
+    Weights are cut at the root of the number of draws times their mean (Ionides, J. Comput. Graph. Stat. 17, 295
+    (2008)).
     """
     weights = np.exp(gain - gain.max())
     weights = np.minimum(weights, math.sqrt(gain.size) * weights.mean())

@@ -17,14 +17,16 @@ from padesign.measured.smooth import Splines
 
 
 class Near(AbstractFamily):
-    """light of `few` times exp(spline of ln clock); numbers: those of `few`, coefficients (knots,).
+    """light of a simple family times exp(spline of ln clock); numbers: its own, coefficients (knots,).
 
     The spline is a random walk of slope that begins at the end of the trace, where it hardly differs from 0.
     """
 
-    def __init__(self, few: AbstractFew, splines: Splines, strength: float) -> None:
-        self.few, self._splines = few, splines
-        knots, size = splines.size, few.size
+    few = False
+
+    def __init__(self, simple: AbstractFew, splines: Splines, strength: float) -> None:
+        self._simple, self._splines = simple, splines
+        knots, size = splines.size, simple.size
         walk = np.concatenate(
             [np.diff(np.eye(knots), 2, axis=0), np.diff(np.eye(knots)[-2:], axis=0), np.eye(knots)[-1:]]
         )
@@ -41,12 +43,14 @@ class Near(AbstractFamily):
         return self._log_determinant
 
     def light(self, z: np.ndarray, clock_s: np.ndarray) -> np.ndarray:
-        return self.few.light(z[..., : self.few.size], clock_s) * self._splines.factor(z[..., self.few.size :], clock_s)
+        return self._simple.light(z[..., : self._simple.size], clock_s) * self._splines.factor(
+            z[..., self._simple.size :], clock_s
+        )
 
     def slopes(self, z: np.ndarray, light: np.ndarray, clock_s: np.ndarray) -> np.ndarray:
-        first, rest = z[: self.few.size], z[self.few.size :]
-        few = self.few.slopes(first, light, clock_s) * self._splines.factor(rest, clock_s)
+        first, rest = z[: self._simple.size], z[self._simple.size :]
+        few = self._simple.slopes(first, light, clock_s) * self._splines.factor(rest, clock_s)
         return np.concatenate([few, light * self._splines.basis(clock_s).T])
 
     def starts(self, lit: Lit) -> np.ndarray:
-        return np.append(fit(self.few, lit).mode, np.zeros(self._splines.size))[None, :]
+        return np.append(fit(self._simple, lit).mode, np.zeros(self._splines.size))[None, :]

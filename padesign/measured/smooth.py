@@ -47,6 +47,8 @@ class Splines:
 class Smooth(AbstractFamily):
     """Splines with one strength of the prior; numbers: coefficients (knots,)."""
 
+    few = False
+
     def __init__(self, splines: Splines, strength: float) -> None:
         self._splines, size = splines, splines.size
         second = np.diff(np.eye(size), 2, axis=0)

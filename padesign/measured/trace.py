@@ -1,8 +1,7 @@
 """A trace in which the light is switched near a place that is known roughly: families of rises at every likely place.
 
 Expected counts are a constant before the switching, and dark counts and light after it. Which family, and where
-the switching is, have the posterior probabilities that their evidences give them: any family and any point as likely a
-priori as any other.
+the switching is, have the posterior probabilities that their evidences give them.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from padesign.measured.delayed import Delayed
-from padesign.measured.few import AbstractFew, Times
+from padesign.measured.few import Times
 from padesign.measured.groups import Groups, Lit, log_likelihood
 from padesign.measured.laplace import AbstractFamily, Fit, fit, likeliest
 from padesign.measured.near import Near
@@ -38,18 +37,19 @@ class Trace:
     """Fits of a trace.
 
     `time_s` (points,): ends of the bins, `counts` (points,); `drift`: relative standard deviation of the emission
-    beyond counting noise, which takes weight from large groups; `shapes`: whether rises by few numbers are families too.
+    beyond counting noise, which takes weight from large groups; `top`: rough counts of a point on the plateau;
+    `simple`: whether rises by few numbers are families too.
     """
 
     def __init__(
-        self, time_s: np.ndarray, counts: np.ndarray, bin_s: float, place: int, drift: float, top: float, shapes: bool
+        self, time_s: np.ndarray, counts: np.ndarray, bin_s: float, place: int, drift: float, top: float, simple: bool
     ) -> None:
         self._time_s, self._counts, self._place = time_s, counts, place
         self.bin_s, self.span_s = bin_s, float(time_s[-1] - time_s[0]) + bin_s
         self._groups = Groups.around(time_s, counts, bin_s, place)
         self._weight = 1.0 / (1.0 + drift**2 * self._groups.counts)
         self._top = top
-        self._prior = _families(bin_s, self.span_s) if shapes else _smooth(Splines(bin_s, self.span_s))
+        self._prior = _families(bin_s, self.span_s) if simple else _smooth(Splines(bin_s, self.span_s))
 
     def at(self, dark: float) -> list[Fit]:
         """Fits with the switching at the given place, of every family that is not unlikely."""
@@ -68,8 +68,7 @@ class Trace:
         """Fits with the switching at every place, of every family that is not unlikely."""
         here = self._index()
         found = self._fits(self._lit(here), dict.fromkeys(self._prior))
-        few = [one for one in found if isinstance(one.family, AbstractFew)]
-        walking = few + _likely([one for one in found if one not in few])
+        walking = [one for one in found if one.family.few] + _likely([one for one in found if not one.family.few])
         best = {one.family: one.log_evidence for one in walking}
         for way in (-1, 1):
             starts, unlikely = {one.family: one.mode for one in walking}, dict.fromkeys(best, 0)
@@ -116,12 +115,11 @@ class Trace:
 
 
 def _families(bin_s: float, span_s: float) -> dict[AbstractFamily, float]:
-    """Families and ln of what each is expected a priori: few numbers, nearly so, and any shape as much as each other."""
+    """Families and ln of how likely each is a priori: any shape as likely as one that is simple, or nearly so."""
     splines, times = Splines(bin_s, span_s), Times(bin_s, span_s)
     simple = [kind for jump in (False, True) for kind in (Relaxation(times, 1, jump), Delayed(times, jump))]
-    few = [*simple, Relaxation(times, 2, False), Relaxation(times, 2, True)]
     near = [Near(one, splines, strength) for one in simple for strength in STRENGTHS if strength >= _LEAST_NEAR]
-    return _even(few) | _even(near) | _smooth(splines)
+    return _even([*simple, Relaxation(times, 2, False), Relaxation(times, 2, True), *near]) | _smooth(splines)
 
 
 def _smooth(splines: Splines) -> dict[AbstractFamily, float]:
