@@ -22,13 +22,14 @@ _ROUNDS = 60
 _SETTLED = 1e-3
 """Gain of ln posterior at which the most probable member is found."""
 _SHORTEST = 1e-6
+_LARGEST = 50.0
 
 
 class AbstractFamily(ABC):
     """Rises that differ in a few or many numbers z, a priori normal about 0 with a precision.
 
-    `few`: whether so few that draws can be weighed; with many, hardly any would be left, and the posterior is taken for
-    normal.
+    `few`: whether so few that draws can be weighed. With many hardly any would be left, and the posterior of ln light
+    is taken for normal.
     """
 
     few: ClassVar[bool]
@@ -74,12 +75,14 @@ class Fit:
         """The same (count, times) for members drawn from the approximated posterior, and ln (count,) of how much more
         probable each is than there, up to a constant of the trace."""
         noise = rng.standard_normal((self.mode.size, count))
-        z = self.mode + solve_triangular(self.root, noise, trans=1, lower=True).T
-        gain = np.zeros(count)
+        away = solve_triangular(self.root, noise, trans=1, lower=True).T
         if self.family.few:
+            z = self.mode + away
             there, mode = (log_posterior(self.family, self.lit, one) for one in (z, self.mode))
-            gain = there - mode + 0.5 * (noise**2).sum(axis=0)
-        return self.lit.top * self.family.light(z, clock_s), gain
+            return self.lit.top * self.family.light(z, clock_s), there - mode + 0.5 * (noise**2).sum(axis=0)
+        light = self.family.light(self.mode, clock_s)
+        factor = np.exp(np.clip(away @ (self.family.slopes(self.mode, light, clock_s) / light), -_LARGEST, _LARGEST))
+        return self.lit.top * light * factor, np.zeros(count)
 
 
 def log_posterior(family: AbstractFamily, lit: Lit, z: np.ndarray) -> np.ndarray:
