@@ -26,8 +26,8 @@ _HOPELESS = 30.0
 """The same from which on a family is left out as soon as it no longer gains."""
 _PATIENCE = 3
 """Unlikely places in a row after which no more are looked at."""
-_LEAST_NEAR = 1e3
-"""Strength from which on a smooth factor leaves the shape of a family recognisable, within some 10 %."""
+_NEAR = (1e3, 1e4, 1e5)
+"""Strengths of a smooth factor that leaves the shape of a family recognisable."""
 _FEWEST = 9
 """Groups that must be left after the switching."""
 _DARKEST = 1e-6
@@ -117,8 +117,8 @@ class Trace:
 def _families(bin_s: float, span_s: float) -> dict[AbstractFamily, float]:
     """Families and ln of how likely each is a priori: any shape as likely as one that is simple, or nearly so."""
     splines, times = Splines(bin_s, span_s), Times(bin_s, span_s)
-    simple = [kind for jump in (False, True) for kind in (Relaxation(times, 1, jump), Delayed(times, jump))]
-    near = [Near(one, splines, strength) for one in simple for strength in STRENGTHS if strength >= _LEAST_NEAR]
+    simple = [Relaxation(times, 1, False), Relaxation(times, 1, True), Delayed(times, False)]
+    near = [Near(one, splines, strength) for one in simple for strength in _NEAR]
     return _even([*simple, Relaxation(times, 2, False), Relaxation(times, 2, True), *near]) | _smooth(splines)
 
 
