@@ -8,14 +8,13 @@ from abc import abstractmethod
 
 import numpy as np
 from scipy.special import ndtr
-from scipy.stats import norm, qmc
 
 from padesign.measured.groups import Lit
 from padesign.measured.laplace import AbstractFamily
 
 _SMALL = 1e-4
 _TRIED = 256
-"""Members spread over the prior, the likeliest of which are starts."""
+"""Members drawn from the prior, the likeliest of which are starts."""
 _STARTS = 3
 
 
@@ -77,7 +76,7 @@ class Times:
 
 @functools.cache
 def _spread(size: int) -> np.ndarray:
-    """Numbers (members, size) spread evenly over the prior; the level at its middle."""
-    z = np.asarray(norm.ppf(qmc.Sobol(size, seed=1).random(_TRIED)))
+    """Numbers (members, size) drawn from the prior; the level at its middle."""
+    z = np.random.default_rng(1).standard_normal((_TRIED, size))
     z[:, 0] *= 0.1
     return z

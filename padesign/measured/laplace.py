@@ -139,3 +139,12 @@ def shares(fits: Sequence[Fit]) -> np.ndarray:
 def likeliest(fits: Sequence[Fit]) -> Fit:
     """The one with the largest evidence."""
     return max(fits, key=lambda one: one.log_evidence)
+
+
+def likeliest_place(fits: Sequence[Fit]) -> Fit:
+    """The likeliest fit of the place that all families together give the largest probability."""
+    at: dict[int, float] = {}
+    for share, one in zip(shares(fits), fits, strict=True):
+        at[one.lit.place] = at.get(one.lit.place, 0.0) + float(share)
+    place = max(at, key=lambda one: at[one])
+    return likeliest([one for one in fits if one.lit.place == place])

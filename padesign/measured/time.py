@@ -17,7 +17,7 @@ import numpy as np
 from scipy.stats import chi2
 
 from padesign.errors import InputError
-from padesign.measured.laplace import Fit, kept, likeliest, shares
+from padesign.measured.laplace import Fit, kept, likeliest, likeliest_place, shares
 from padesign.measured.period import SMOOTHED, Period, find_period
 from padesign.measured.power import Estimate
 from padesign.measured.read import Measurement
@@ -87,7 +87,7 @@ def analyse_time(data: Measurement, seed: int = 1) -> TimeResult:
         time[: period.end], counts[: period.end] / noise, bin_s, period.begin, steady.drift, steady.counts, True
     )
     rises = trace.anywhere() if period.seen_begin else trace.at(0.0)
-    rise = likeliest(rises)
+    rise = likeliest_place(rises)
     span_s = float(time[period.plateau.start]) - rise.lit.begin_s
     draws = _rise_draws(trace, rises, steady, span_s, bin_s if period.seen_begin else 0.0, rng)
     smoothed = [np.full(rise.lit.place, rise.lit.dark), trace.curve(rise)]
