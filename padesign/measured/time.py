@@ -17,11 +17,10 @@ import numpy as np
 from scipy.stats import chi2
 
 from padesign.errors import InputError
-from padesign.measured.laplace import Fit, kept, likeliest, likeliest_place, shares
 from padesign.measured.period import SMOOTHED, Period, find_period
 from padesign.measured.power import Estimate
 from padesign.measured.read import Measurement
-from padesign.measured.trace import Trace
+from padesign.measured.smooth import Fit, SmoothCounts, likeliest, shares
 
 DRAWS = 2000
 _FRACTIONS = {"t10": 0.1, "t50": 0.5, "t90": 0.9}
@@ -83,25 +82,23 @@ def analyse_time(data: Measurement, seed: int = 1) -> TimeResult:
     steady = _steady(counts[period.plateau] / noise, period.dark / noise)
     rng = np.random.default_rng(seed)
 
-    trace = Trace(
-        time[: period.end], counts[: period.end] / noise, bin_s, period.begin, steady.drift, steady.counts, True
-    )
+    trace = SmoothCounts(time[: period.end], counts[: period.end] / noise, bin_s, period.begin, steady.drift)
     rises = trace.anywhere() if period.seen_begin else trace.at(0.0)
-    rise = likeliest_place(rises)
-    span_s = float(time[period.plateau.start]) - rise.lit.begin_s
+    rise = likeliest(rises)
+    span_s = float(time[period.plateau.start]) - rise.begin_s
     draws = _rise_draws(trace, rises, steady, span_s, bin_s if period.seen_begin else 0.0, rng)
-    smoothed = [np.full(rise.lit.place, rise.lit.dark), trace.curve(rise)]
+    smoothed = [np.full(rise.place, rise.dark), trace.curve(rise)]
     if period.seen_end:
-        after = Trace(time[period.end :], counts[period.end :] / noise, bin_s, 0, steady.drift, steady.counts, False)
-        decays = after.at(rise.lit.dark)
-        draws |= _decay_draws(after, decays, steady.counts - rise.lit.dark, rng)
+        after = SmoothCounts(time[period.end :], counts[period.end :] / noise, bin_s, 0, steady.drift)
+        decays = after.at(rise.dark)
+        draws |= _decay_draws(after, decays, steady.counts - rise.dark, rng)
         smoothed.append(after.curve(likeliest(decays)))
 
-    on_s = rise.lit.begin_s, float(time[period.end]) - bin_s if period.seen_end else float(time[-1])
+    on_s = rise.begin_s, float(time[period.end]) - bin_s if period.seen_end else float(time[-1])
     numbers = _estimates(draws, bin_s)
     remarks = (
         *data.remarks,
-        *_told(on_s, period, noise * rise.lit.dark, noise, steady.drift),
+        *_told(on_s, period, noise * rise.dark, noise, steady.drift),
         *_undetermined(numbers, bin_s),
     )
     return TimeResult(numbers, time, counts, noise * np.concatenate(smoothed), on_s, remarks)
@@ -148,41 +145,38 @@ def _steady(counts: np.ndarray, dark: float) -> _Steady:
 
 
 def _rise_draws(
-    trace: Trace, fits: Sequence[Fit], steady: _Steady, span_s: float, bin_s: float, rng: np.random.Generator
+    trace: SmoothCounts, fits: Sequence[Fit], steady: _Steady, span_s: float, bin_s: float, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
     """Times (draws,) from the posterior of the rise, of its begin within `bin_s`, and of the level."""
     found: dict[str, list[np.ndarray]] = {key: [] for key in _FRACTIONS}
-    gains = []
     clock = trace.clock(span_s, _TIMES)
     for fit, count in zip(fits, rng.multinomial(DRAWS, shares(fits)), strict=True):
-        rates, gain = fit.drawn(int(count), clock, rng)
-        gains.append(gain)
-        level = (steady.counts - fit.lit.dark) * (1.0 + steady.error * rng.standard_normal(count))
+        rates = trace.light(fit.draw(int(count), rng), clock)
+        level = (steady.counts - fit.dark) * (1.0 + steady.error * rng.standard_normal(count))
         early = bin_s * rng.uniform(-0.5, 0.5, count)
         for key, share in _FRACTIONS.items():
             found[key].append(np.maximum(_crossing(clock, rates, share * level) + early, 0.0))
-    keep = kept(np.concatenate(gains), rng)
-    times = {key: np.concatenate(parts)[keep] for key, parts in found.items()}
+    times = {key: np.concatenate(parts) for key, parts in found.items()}
     with np.errstate(invalid="ignore"):
         ratio = times["t10"] / times["t90"]
     return times | {"t10_over_t90": np.where(np.isfinite(ratio), ratio, math.inf)}
 
 
-def _decay_draws(trace: Trace, fits: Sequence[Fit], steady: float, rng: np.random.Generator) -> dict[str, np.ndarray]:
+def _decay_draws(
+    trace: SmoothCounts, fits: Sequence[Fit], steady: float, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
     """Lifetimes (draws,) from the fall from 80 to 20 % of the first value after the light, which an exponential keeps.
 
     Empty where that value is below 40 % of the plateau or the fall takes fewer than `SMOOTHED` points.
     """
-    clock, first, falls, gains = trace.clock(trace.span_s, _TIMES), [], [], []
+    clock, first, falls = trace.clock(trace.span_s, _TIMES), [], []
     for fit, count in zip(fits, rng.multinomial(DRAWS, shares(fits)), strict=True):
-        rates, gain = fit.drawn(int(count), clock, rng)
-        gains.append(gain)
+        rates = trace.light(fit.draw(int(count), rng), clock)
         high, low = (_crossing(clock, -rates, -share * rates[:, 0]) for share in _FALL)
         first.append(rates[:, 0])
         falls.append(np.where(np.isfinite(low), low, math.inf) - np.where(np.isfinite(low), high, 0.0))
-    keep = kept(np.concatenate(gains), rng)
-    bright = float(np.median(np.concatenate(first)[keep])) >= _STILL_BRIGHT * steady
-    times = np.concatenate(falls)[keep]
+    bright = float(np.median(np.concatenate(first))) >= _STILL_BRIGHT * steady
+    times = np.concatenate(falls)
     slow = float(np.median(times)) >= SMOOTHED * trace.bin_s
     return {"decay": times / math.log(_FALL[0] / _FALL[1])} if bright and slow else {}
 
