@@ -204,7 +204,7 @@ class Gradient(Program[[Any, Any, tuple, tuple], Any]):
 
     Called with `fixed` (static: dataclasses and plain values, or a tuple of them), x, inputs and more. What `first`
     makes of x, `then` with its derivatives by that, and the derivatives back to x are compiled side by side, and each
-    while the next is traced, so that a first call takes 0.7 of the time of one program on two cores.
+    while the next is traced, so that a first call takes about three quarters of the time of one program on two cores.
 
     **Arguments:** `first` and `then` at module level, differentiable; `first` makes arrays of floating-point numbers.
     """
