@@ -23,7 +23,7 @@ from padesign.parameters import (
     normal_numbers,
 )
 from padesign.parameters.hosts import hosts
-from padesign.parameters.keys import GLOBAL_KEYS, energy_key, unit_of
+from padesign.parameters.keys import GLOBAL_KEYS, energy_key, split_level, surface_key, unit_of
 from padesign.parameters.lattice_sum import lattice_sum_per_nm6, mean_field_distance_nm
 from padesign.parameters.load import PARAMETER_SETS
 from padesign.spectroscopy.tables import load_ion
@@ -132,6 +132,14 @@ def test_surface_constants_give_the_extra_losses_of_the_17_nm_core() -> None:
     assert losses["3F4"][0] * average == pytest.approx(0.25 * 162.6, rel=1e-4)
     assert losses["3H4"][0] * average == pytest.approx(0.5 * 162.6, rel=1e-4)
     assert losses["3F4"][1] == "3H6" and losses["3H4"][1] == "3F4"
+
+
+def test_a_surface_loss_that_nobody_measured_ends_in_the_manifold_next_below(shipped: ParameterSet) -> None:
+    for name, target in shipped.surface_lands_in.items():
+        ion, level = split_level(name)
+        if shipped.entries[surface_key(ion, level)].assumption and name != "Tm:3H4":
+            ids = load_parameter_set(NAYF4).levels[ion]
+            assert target == ids[ids.index(level) - 1], f"{shipped.name}: {name}"
 
 
 def test_a_taken_over_value_says_so_and_is_less_certain() -> None:
