@@ -52,9 +52,11 @@ inside. The last numbers are the changes when every layer has twice as many cell
 REASONS = """
 ## Reasons that are known
 
-* **Nd**: the cross-relaxation 4F3/2 + 4I9/2 -> 4I15/2 + 4I15/2 lacks about 500 cm^-1 between the centroids of the
-  manifolds, which the model takes. Stark levels, which can close the gap, are not in it; at 77 K or with small phonons
-  nothing else does. The surface constant of 4F3/2 is an assumption, and bare particles feel it in full.
+* **Nd**: cross-relaxation 4F3/2 + 4I9/2 -> 4I15/2 + 4I15/2 lacks about 500 cm^-1 between the centroids of the
+  manifolds, which the model takes with the levels of the aquo ion; at 77 K next to nothing comes of it. What feeds the
+  avalanche of a bare particle is the loss of 4F3/2 to two C-H quanta of its ligands: it ends in 4I15/2, and two more
+  cross-relaxations make three ions in 4I11/2 of that one. So the model has bare particles far below shelled ones. The
+  constant of that loss is an assumption, and losses of 4I11/2 itself at a surface are not in it.
 * **Emitters in an outermost shell**: nothing protects them or the Yb beside them, and no source here gives that shell's
   thickness. A further shell without Yb halves the threshold of the 852 nm cascade in the table.
 * **NaLuF4** has the line strengths of NaYF4 in its set, so the model can only say that lattice and density alone do not
