@@ -33,6 +33,7 @@ def analyse(
     unit: str | None,
     spot_fwhm_um: float | None,
     background: float | None,
+    begin_s: float | None,
     window_decades: float,
     design: Path | None,
     observed: Path | None,
@@ -44,6 +45,8 @@ def analyse(
     records: list[dict[str, Any]] = []
     for file in files:
         data = in_irradiance(read_measurement(file, column, power_column, unit), spot_fwhm_um)
+        if data.kind == "power" and begin_s is not None:
+            raise InputError("is a power dependence, which has no begin", cure="leave --begin-s out", file=str(file))
         if data.kind == "power":
             result: PowerResult | TimeResult = analyse_power(data, window_decades, background=background)
         elif background is not None:
@@ -51,7 +54,7 @@ def analyse(
                 "is a time trace, which has its own dark counts", cure="leave --background out", file=str(file)
             )
         else:
-            result = analyse_time(data)
+            result = analyse_time(data, begin_s)
         curve, expected = (None, None) if design is None else _simulated(design, data, result, window_decades)
         told[str(file)] = {
             "kind": data.kind,

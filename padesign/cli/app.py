@@ -307,6 +307,10 @@ def analyse(
     background: Annotated[
         float | None, typer.Option("--background", min=0.0, help="Counts in the dark, where they are known.")
     ] = None,
+    begin_s: Annotated[
+        float | None,
+        typer.Option("--begin-s", help="When the light went on, as the file counts time, where it is known (trigger)."),
+    ] = None,
     window_decades: Annotated[
         float, typer.Option("--window-decades", min=0.01, max=1.0, help="Window of power for local slopes.")
     ] = 0.1,
@@ -329,6 +333,7 @@ def analyse(
         unit,
         spot_fwhm_um,
         background,
+        begin_s,
         window_decades,
         design,
         observations,

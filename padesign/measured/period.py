@@ -39,10 +39,11 @@ class Period:
         return slice(start, max(self.end - SMOOTHED // 2, self.begin + 1))
 
 
-def find_period(counts: np.ndarray, data: Measurement) -> Period:
+def find_period(counts: np.ndarray, data: Measurement, known_begin: int | None = None) -> Period:
     """Roughly when the light is on; raises `InputError` where nothing rises.
 
-    The first points count as dark where they have less than a tenth of the plateau.
+    Points before a begin that is known are dark; where it is not, the first ones are, if they have less than a tenth of
+    the plateau.
     """
     rough = _running_mean(counts)
     top = float(np.quantile(rough, 0.98))
@@ -51,7 +52,10 @@ def find_period(counts: np.ndarray, data: Measurement) -> Period:
         raise InputError("shows no rise", cure="check that the trace holds the switching on", file=data.file)
     early = rough[: max(SMOOTHED, counts.size // 50)]
     begin, dark, seen = 0, 0.0, bool(early.max() < _DARK_SHARE * top)
-    if seen:
+    if known_begin is not None:
+        begin, seen = known_begin, known_begin > 0
+        dark = float(counts[:begin].mean()) if seen else 0.0
+    elif seen:
         leaves = int(np.argmax(rough > _DARK_SHARE * top))
         dark = float(counts[: max(early.size, leaves // 2)].mean())
         begin = _Switch(rough, leaves, dark).place(counts)

@@ -68,8 +68,12 @@ class _Steady:
     drift: float
 
 
-def analyse_time(data: Measurement, seed: int = 1) -> TimeResult:
-    """Rise times of one trace, and the decay where the light goes off in it; raises `InputError` without a rise."""
+def analyse_time(data: Measurement, begin_s: float | None = None, seed: int = 1) -> TimeResult:
+    """Rise times of one trace, and the decay where the light goes off in it; raises `InputError` without a rise.
+
+    `begin_s`: when the light was switched on, on the axis of the file, where that is known (a trigger). A rise that
+    begins slowly hides it.
+    """
     order = np.argsort(data.x, kind="stable")
     time, counts = data.x[order], np.maximum(data.counts[order], 0.0)
     steps = np.diff(np.unique(time))
@@ -77,16 +81,19 @@ def analyse_time(data: Measurement, seed: int = 1) -> TimeResult:
         raise InputError(f"has {steps.size + 1} times", cure=f"a trace needs at least {_FEWEST}", file=data.file)
     # Counts belong to the bin that ends at their time.
     bin_s = float(np.median(steps))
-    period = find_period(counts, data)
+    period = find_period(counts, data, None if begin_s is None else _first_lit(time, begin_s, bin_s, data.file))
     noise = _noise(counts[period.plateau])
     steady = _steady(counts[period.plateau] / noise, period.dark / noise)
     rng = np.random.default_rng(seed)
 
     trace = SmoothCounts(time[: period.end], counts[: period.end] / noise, bin_s, period.begin, steady.drift)
-    rises = trace.anywhere() if period.seen_begin else trace.at(0.0)
+    sought = begin_s is None and period.seen_begin
+    rises = trace.anywhere() if sought else trace.at(period.dark)
     rise = likeliest(rises)
     span_s = float(time[period.plateau.start]) - rise.begin_s
-    draws = _rise_draws(trace, rises, steady, span_s, bin_s if period.seen_begin else 0.0, rng)
+    draws = _rise_draws(trace, rises, steady, span_s, bin_s if sought else 0.0, rng)
+    if begin_s is not None:
+        draws = _since(draws, begin_s - rise.begin_s)
     smoothed = [np.full(rise.place, rise.dark), trace.curve(rise)]
     if period.seen_end:
         after = SmoothCounts(time[period.end :], counts[period.end :] / noise, bin_s, 0, steady.drift)
@@ -94,14 +101,39 @@ def analyse_time(data: Measurement, seed: int = 1) -> TimeResult:
         draws |= _decay_draws(after, decays, steady.counts - rise.dark, rng)
         smoothed.append(after.curve(likeliest(decays)))
 
-    on_s = rise.begin_s, float(time[period.end]) - bin_s if period.seen_end else float(time[-1])
+    on_s = (
+        rise.begin_s if begin_s is None else begin_s,
+        float(time[period.end]) - bin_s if period.seen_end else float(time[-1]),
+    )
     numbers = _estimates(draws, bin_s)
     remarks = (
         *data.remarks,
-        *_told(on_s, period, noise * rise.dark, noise, steady.drift),
+        *_told(on_s, begin_s is None, period, noise * rise.dark, noise, steady.drift),
         *_undetermined(numbers, bin_s),
     )
     return TimeResult(numbers, time, counts, noise * np.concatenate(smoothed), on_s, remarks)
+
+
+def _first_lit(time: np.ndarray, begin_s: float, bin_s: float, file: str) -> int:
+    """The first bin that ends after the light went on."""
+    if not time[0] - bin_s <= begin_s < time[-1] - _FEWEST * bin_s:
+        cure = (
+            f"name a time between {time[0] - bin_s:.5g} and {time[-1] - _FEWEST * bin_s:.5g} s, as the file counts them"
+        )
+        raise InputError(f"has no rise after a begin at {begin_s:g} s", cure=cure, file=file)
+    return int(np.searchsorted(time, begin_s, side="right"))
+
+
+def _since(draws: dict[str, np.ndarray], late_s: float) -> dict[str, np.ndarray]:
+    """Times and their ratio from a begin that lies `late_s` after that of its bin."""
+    times = {key: np.maximum(draws[key] - late_s, 0.0) for key in _FRACTIONS}
+    return draws | times | {"t10_over_t90": _ratio(times)}
+
+
+def _ratio(times: dict[str, np.ndarray]) -> np.ndarray:
+    with np.errstate(invalid="ignore"):
+        ratio = times["t10"] / times["t90"]
+    return np.where(np.isfinite(ratio), ratio, math.inf)
 
 
 def _estimates(draws: dict[str, np.ndarray], bin_s: float) -> dict[str, Estimate]:
@@ -157,9 +189,7 @@ def _rise_draws(
         for key, share in _FRACTIONS.items():
             found[key].append(np.maximum(_crossing(clock, rates, share * level) + early, 0.0))
     times = {key: np.concatenate(parts) for key, parts in found.items()}
-    with np.errstate(invalid="ignore"):
-        ratio = times["t10"] / times["t90"]
-    return times | {"t10_over_t90": np.where(np.isfinite(ratio), ratio, math.inf)}
+    return times | {"t10_over_t90": _ratio(times)}
 
 
 def _decay_draws(
@@ -198,12 +228,13 @@ def _crossing(clock_s: np.ndarray, values: np.ndarray, level: np.ndarray) -> np.
     return np.where(last == 0, 0.0, np.where(last == clock_s.size, math.inf, times))
 
 
-def _told(on_s: tuple[float, float], period: Period, dark: float, noise: float, drift: float) -> list[str]:
+def _told(
+    on_s: tuple[float, float], sought: bool, period: Period, dark: float, noise: float, drift: float
+) -> list[str]:
     told = ["the light is on from the first point"]
     if period.seen_begin:
-        told = [
-            f"emission begins at {on_s[0]:.5g} s, taken as the switching on; {dark:.3g} counts before it subtracted"
-        ]
+        how = "emission begins at {}, taken as the switching on" if sought else "the light goes on at {}, as stated"
+        told = [f"{how.format(f'{on_s[0]:.5g} s')}; {dark:.3g} counts before it subtracted"]
     told += [f"the light goes off at {on_s[1]:.5g} s" if period.seen_end else "the light stays on to the end"]
     if noise != 1.0:
         told += [

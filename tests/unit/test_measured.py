@@ -364,6 +364,29 @@ def test_a_thinned_trace_begins_at_the_same_time_and_holds_the_truth() -> None:
         assert half.numbers["t50"].low <= 0.02 * math.log(0.88 / 0.5) <= half.numbers["t50"].high
 
 
+def test_a_slow_begin_is_no_riddle_where_the_switching_is_known() -> None:
+    """60 counts a bin times (1 - exp(-t/4 ms))^4 from 0.15 ms after a trigger at 0 on: sought, `t50` is 18 % early."""
+    time = 4e-4 * np.arange(1, 1501) - 0.1
+    since = np.clip(time - 2e-4 - 1.5e-4, 0.0, None)
+    level = 60.0 * (1.0 - np.exp(-since / 0.004)) ** 4 + 0.7
+    held = 0
+    for seed in range(12):
+        counts = np.random.default_rng(seed).poisson(level).astype(float)
+        result = analyse_time(Measurement("drawn", "time", time, "s", counts, "counts", ()), begin_s=1.5e-4)
+        half = result.numbers["t50"]
+        assert result.on_s[0] == 1.5e-4 and any("as stated" in remark for remark in result.remarks)
+        assert half.value == pytest.approx(-0.004 * math.log(1.0 - 0.5**0.25), rel=0.12)
+        held += half.low <= -0.004 * math.log(1.0 - 0.5**0.25) <= half.high
+    assert held >= 10
+
+
+@pytest.mark.parametrize("begin_s", [-1.0, 0.59, 2.0])
+def test_a_begin_outside_the_trace_is_refused_with_the_range(begin_s: float) -> None:
+    with pytest.raises(InputError, match="no rise after a begin") as caught:
+        analyse_time(bright_from_the_start(1, 0.12), begin_s)
+    assert "0.588" in str(caught.value)
+
+
 def test_rates_have_the_times_of_their_counts() -> None:
     data = bright_from_the_start(5, 0.12)
     counts, rates = analyse_time(data), analyse_time(dataclasses.replace(data, counts=1e-3 * data.counts))
