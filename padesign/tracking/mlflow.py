@@ -17,6 +17,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("padesign")
 _PARENT, _KIND, _CAMPAIGN, _TRIAL = "mlflow.parentRunId", "padesign.kind", "padesign.campaign", "padesign.trial"
-_METRICS_PER_BATCH, _PARAMS_PER_BATCH = 1000, 100
+_METRICS_PER_BATCH, _PARAMS_PER_BATCH, _TAGS_PER_BATCH = 800, 100, 100
+"""MLflow takes a thousand entries at a time, of which a hundred may be parameters and a hundred tags."""
 _LONGEST_NAME, _LONGEST_VALUE = 250, 500
 _GIVE_UP, _RETRY_s = 3, 300.0
 _NOTHING: Mapping[str, Path] = {}
@@ -287,15 +289,17 @@ class MlflowTracker:
                 self._mlflow.log_artifact(run_id, str(path), artifact_path=None if inside == "." else inside)
 
     def _log(self, run_id: str, params: Mapping[str, str], tags: Mapping[str, str], metrics: Sequence[Metric]) -> None:
+        """Everything in as few requests as the service's limits allow: each opens a transaction of its own."""
         from mlflow.entities import Param, RunTag
 
-        entries = [Param(key, value) for key, value in params.items()]
-        for part in _chunks(entries, _PARAMS_PER_BATCH):
-            self._mlflow.log_batch(run_id, params=part)
-        for part in _chunks([RunTag(key, value) for key, value in tags.items()], _PARAMS_PER_BATCH):
-            self._mlflow.log_batch(run_id, tags=part)
-        for part in _chunks(metrics, _METRICS_PER_BATCH):
-            self._mlflow.log_batch(run_id, metrics=part)
+        parts = zip_longest(
+            _chunks([Param(key, value) for key, value in params.items()], _PARAMS_PER_BATCH),
+            _chunks([RunTag(key, value) for key, value in tags.items()], _TAGS_PER_BATCH),
+            _chunks(metrics, _METRICS_PER_BATCH),
+            fillvalue=(),
+        )
+        for some_params, some_tags, some_metrics in parts:
+            self._mlflow.log_batch(run_id, metrics=some_metrics, params=some_params, tags=some_tags)
 
 
 def metric_name(name: str) -> str:
