@@ -25,6 +25,12 @@ def hit(row: Row) -> bool:
     return ratio >= 1.0 if row["at_least"] else abs(ratio - 1.0) <= S_SHARE
 
 
+def hit_by_mean_alone(row: Row) -> bool:
+    """Whether the mean of two cases meets a bar that neither of them meets."""
+    cases = row.get("cases") or {}
+    return hit(row) and bool(cases) and not any(hit({**row, "predicted": one}) for one in cases.values())
+
+
 def spread_ln(row: Row, model_error: float = 0.0) -> float:
     """Standard deviation of a prediction: parameters, sizes and model error."""
     return math.hypot(row["model_sigma_ln"], row["size_sigma_ln"], model_error)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.published.judge import NINETY, hit, inside, model_error_ln
+from experiments.published.judge import NINETY, hit, hit_by_mean_alone, inside, model_error_ln
 from padesign.calibration.fit import extra_scatter_ln
 
 
@@ -28,6 +28,13 @@ def test_an_S_is_met_within_35_percent_and_a_bound_from_above(predicted: float, 
     assert hit(row("S", 20.0, predicted)) is met
     assert hit(row("S", 12.0, 300.0, at_least=True))
     assert not hit(row("S", 12.0, 11.9, at_least=True))
+
+
+def test_a_mean_of_two_cases_that_both_miss_is_told() -> None:
+    assert hit_by_mean_alone(row("threshold", 10.0, 5.2, cases={"bare": 1.2, "with a further shell": 23.0}))
+    assert not hit_by_mean_alone(row("threshold", 10.0, 11.0, cases={"bare": 8.0, "with a further shell": 15.0}))
+    assert not hit_by_mean_alone(row("threshold", 10.0, 25.0, cases={"bare": 3.0, "with a further shell": 200.0}))
+    assert not hit_by_mean_alone(row("threshold", 10.0, 5.2))
 
 
 def test_an_interval_adds_all_errors_in_square() -> None:
