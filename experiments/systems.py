@@ -61,10 +61,10 @@ REASONS = """
   thickness. A further shell without Yb halves the threshold of the 852 nm cascade in the table.
 * **NaLuF4** has the line strengths of NaYF4 in its set, so the model can only say that lattice and density alone do not
   raise S.
-* **Thermometers**: the sources name absorption from the thermally filled 4I11/2, and the model has it (S = 1). In NaYF4 and
-  YAG it has an avalanche on top from some 2 and 11 MW/cm^2 on, by the same loss of 4F3/2 to the surface. Five of these bare
-  particles take 8 cells for every e-fold of depth: with 4 their thresholds are 3 to 7 % lower. "not run" stands where
-  twice as many were too many.
+* **Thermometers**: the sources name absorption from the thermally filled 4I11/2, and the model has it (S = 1). In
+  NaYF4 and YAG it has an avalanche on top from some 2 and 11 MW/cm^2 on, by the same loss of 4F3/2 to the surface.
+  Five of these bare particles take 8 cells for every e-fold of depth: with 4 their thresholds are 3 to 7 % lower.
+  "not run" stands where twice as many were too many.
 """
 
 
