@@ -53,6 +53,9 @@ def find_period(counts: np.ndarray, data: Measurement, known_begin: int | None =
     early = rough[: max(SMOOTHED, counts.size // 50)]
     begin, dark, seen = 0, 0.0, bool(early.max() < _DARK_SHARE * top)
     if known_begin is not None:
+        if known_begin > bright[0] + SMOOTHED:
+            cure = "check the begin against the file's own times"
+            raise InputError("is bright before the light is said to go on", cure=cure, file=data.file)
         begin, seen = known_begin, known_begin > 0
         dark = float(counts[:begin].mean()) if seen else 0.0
     elif seen:

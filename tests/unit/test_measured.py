@@ -387,6 +387,13 @@ def test_a_begin_outside_the_trace_is_refused_with_the_range(begin_s: float) -> 
     assert "0.588" in str(caught.value)
 
 
+@pytest.mark.parametrize("begin_s", [0.3, 0.5, 0.55])
+def test_a_begin_in_or_after_the_light_is_refused(begin_s: float) -> None:
+    with pytest.raises(InputError, match="bright before") as caught:
+        analyse_time(bright_from_the_start(1, 0.12), begin_s)
+    assert caught.value.cure
+
+
 def test_rates_have_the_times_of_their_counts() -> None:
     data = bright_from_the_start(5, 0.12)
     counts, rates = analyse_time(data), analyse_time(dataclasses.replace(data, counts=1e-3 * data.counts))
