@@ -97,7 +97,8 @@ HISTORY = [
     "the manifold next below now, which took the thresholds of Nd from 277 and 3328 kW/cm² to those below (reported 10",
     "and 6.7) and moved no other prediction of a particle by more than 1 %. Both rest on an assumption that no error",
     "bar holds: 4I11/2 of Nd loses nothing at the surface. A loss of 1000 nm^4/s, a sixtieth of what 4F3/2 is given,",
-    "takes the bare particles of the literature sets from 1.3 and 3.1 to 410 and 3500 kW/cm²; nobody measured it.",
+    "takes the bare particles of the literature sets from 1.3 and 3.1 to 410 and 3500 kW/cm²; none was measured that",
+    "we could find.",
     "",
 ]
 

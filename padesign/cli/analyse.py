@@ -45,9 +45,10 @@ def analyse(
     records: list[dict[str, Any]] = []
     for file in files:
         data = in_irradiance(read_measurement(file, column, power_column, unit), spot_fwhm_um)
-        if data.kind == "power" and begin_s is not None:
-            raise InputError("is a power dependence, which has no begin", cure="leave --begin-s out", file=str(file))
         if data.kind == "power":
+            if begin_s is not None:
+                cure = "leave --begin-s out"
+                raise InputError("is a power dependence, which has no begin", cure=cure, file=str(file))
             result: PowerResult | TimeResult = analyse_power(data, window_decades, background=background)
         elif background is not None:
             raise InputError(

@@ -91,9 +91,8 @@ def analyse_time(data: Measurement, begin_s: float | None = None, seed: int = 1)
     rises = trace.anywhere() if sought else trace.at(period.dark)
     rise = likeliest(rises)
     span_s = float(time[period.plateau.start]) - rise.begin_s
-    draws = _rise_draws(trace, rises, steady, span_s, bin_s if sought else 0.0, rng)
-    if begin_s is not None:
-        draws = _since(draws, begin_s - rise.begin_s)
+    begin_s = rise.begin_s if begin_s is None else begin_s
+    draws = _rise_draws(trace, rises, steady, span_s, begin_s - rise.begin_s, bin_s if sought else 0.0, rng)
     smoothed = [np.full(rise.place, rise.dark), trace.curve(rise)]
     if period.seen_end:
         after = SmoothCounts(time[period.end :], counts[period.end :] / noise, bin_s, 0, steady.drift)
@@ -101,14 +100,11 @@ def analyse_time(data: Measurement, begin_s: float | None = None, seed: int = 1)
         draws |= _decay_draws(after, decays, steady.counts - rise.dark, rng)
         smoothed.append(after.curve(likeliest(decays)))
 
-    on_s = (
-        rise.begin_s if begin_s is None else begin_s,
-        float(time[period.end]) - bin_s if period.seen_end else float(time[-1]),
-    )
+    on_s = begin_s, float(time[period.end]) - bin_s if period.seen_end else float(time[-1])
     numbers = _estimates(draws, bin_s)
     remarks = (
         *data.remarks,
-        *_told(on_s, begin_s is None, period, noise * rise.dark, noise, steady.drift),
+        *_told(on_s, sought, period, noise * rise.dark, noise, steady.drift),
         *_undetermined(numbers, bin_s),
     )
     return TimeResult(numbers, time, counts, noise * np.concatenate(smoothed), on_s, remarks)
@@ -122,18 +118,6 @@ def _first_lit(time: np.ndarray, begin_s: float, bin_s: float, file: str) -> int
         )
         raise InputError(f"has no rise after a begin at {begin_s:g} s", cure=cure, file=file)
     return int(np.searchsorted(time, begin_s, side="right"))
-
-
-def _since(draws: dict[str, np.ndarray], late_s: float) -> dict[str, np.ndarray]:
-    """Times and their ratio from a begin that lies `late_s` after that of its bin."""
-    times = {key: np.maximum(draws[key] - late_s, 0.0) for key in _FRACTIONS}
-    return draws | times | {"t10_over_t90": _ratio(times)}
-
-
-def _ratio(times: dict[str, np.ndarray]) -> np.ndarray:
-    with np.errstate(invalid="ignore"):
-        ratio = times["t10"] / times["t90"]
-    return np.where(np.isfinite(ratio), ratio, math.inf)
 
 
 def _estimates(draws: dict[str, np.ndarray], bin_s: float) -> dict[str, Estimate]:
@@ -177,19 +161,30 @@ def _steady(counts: np.ndarray, dark: float) -> _Steady:
 
 
 def _rise_draws(
-    trace: SmoothCounts, fits: Sequence[Fit], steady: _Steady, span_s: float, bin_s: float, rng: np.random.Generator
+    trace: SmoothCounts,
+    fits: Sequence[Fit],
+    steady: _Steady,
+    span_s: float,
+    late_s: float,
+    bin_s: float,
+    rng: np.random.Generator,
 ) -> dict[str, np.ndarray]:
-    """Times (draws,) from the posterior of the rise, of its begin within `bin_s`, and of the level."""
+    """Times (draws,) from the posterior of the rise, of its begin within `bin_s`, and of the level.
+
+    They count from `late_s` after the begin of the fits.
+    """
     found: dict[str, list[np.ndarray]] = {key: [] for key in _FRACTIONS}
     clock = trace.clock(span_s, _TIMES)
     for fit, count in zip(fits, rng.multinomial(DRAWS, shares(fits)), strict=True):
         rates = trace.light(fit.draw(int(count), rng), clock)
         level = (steady.counts - fit.dark) * (1.0 + steady.error * rng.standard_normal(count))
-        early = bin_s * rng.uniform(-0.5, 0.5, count)
+        early = bin_s * rng.uniform(-0.5, 0.5, count) - late_s
         for key, share in _FRACTIONS.items():
             found[key].append(np.maximum(_crossing(clock, rates, share * level) + early, 0.0))
     times = {key: np.concatenate(parts) for key, parts in found.items()}
-    return times | {"t10_over_t90": _ratio(times)}
+    with np.errstate(invalid="ignore"):
+        ratio = times["t10"] / times["t90"]
+    return times | {"t10_over_t90": np.where(np.isfinite(ratio), ratio, math.inf)}
 
 
 def _decay_draws(

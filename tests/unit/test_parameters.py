@@ -134,7 +134,7 @@ def test_surface_constants_give_the_extra_losses_of_the_17_nm_core() -> None:
     assert losses["3F4"][1] == "3H6" and losses["3H4"][1] == "3F4"
 
 
-def test_a_surface_loss_that_nobody_measured_ends_in_the_manifold_next_below(shipped: ParameterSet) -> None:
+def test_a_surface_loss_without_a_measurement_ends_in_the_manifold_next_below(shipped: ParameterSet) -> None:
     for name, target in shipped.surface_lands_in.items():
         ion, level = split_level(name)
         if shipped.entries[surface_key(ion, level)].assumption and name != "Tm:3H4":
