@@ -112,10 +112,9 @@ def analyse_time(data: Measurement, begin_s: float | None = None, seed: int = 1)
 
 def _first_lit(time: np.ndarray, begin_s: float, bin_s: float, file: str) -> int:
     """The first bin that ends after the light went on."""
-    if not time[0] - bin_s <= begin_s < time[-1] - _FEWEST * bin_s:
-        cure = (
-            f"name a time between {time[0] - bin_s:.5g} and {time[-1] - _FEWEST * bin_s:.5g} s, as the file counts them"
-        )
+    last = time[-1] - _FEWEST * bin_s
+    if not time[0] - bin_s <= begin_s < last:
+        cure = f"name a time between {time[0]:.5g} and {last:.5g} s, as the file counts them"
         raise InputError(f"has no rise after a begin at {begin_s:g} s", cure=cure, file=file)
     return int(np.searchsorted(time, begin_s, side="right"))
 
