@@ -5,7 +5,7 @@ takes longer than everything else of a warm start. A `Program` keeps the lowered
 compiled code. Its name is a digest of all that shapes the program: the source of every package involved, the static
 arguments in full, structure, shapes and types of the others, the versions of the libraries and the environment.
 
-A `Gradient` is a program in three pieces, each of which is compiled while the next one is traced.
+A `Gradient` is a program in pieces, each of which is compiled while the next one is traced.
 
 A file that cannot be read, or does not fit, is made anew. What cannot be described in full is simply compiled.
 """
@@ -45,7 +45,8 @@ _LIBRARIES = ("jax", "jaxlib", "equinox", "diffrax", "optimistix", "lineax", "nu
 _ABANDONED_s = 3600.0
 _SOURCES = (".py", ".csv", ".yaml")
 _SETTINGS = ("XLA_FLAGS", "JAX_", "EQX_ON_ERROR")
-_QUICK = {"xla_backend_optimization_level": "1", "xla_disable_hlo_passes": "tree_reduction_rewriter"}
+_LEVEL = "xla_backend_optimization_level"
+_QUICK = {_LEVEL: "1", "xla_disable_hlo_passes": "tree_reduction_rewriter"}
 """How XLA compiles for CPUs: a power curve with its gradient in three quarters of the time. Most of a solve is linear
 algebra that is compiled already, so it takes as long; from 200 unknowns on, a tenth longer."""
 
@@ -71,12 +72,12 @@ class _Pieces:
         self._shapes = [jax.ShapeDtypeStruct(one.shape, one.dtype) for one in given]
         self.given = list(range(len(given)))
         self._kept = kept
-        self.lowered: list[tuple[export.Exported, list[int]]] = []
+        self.lowered: list[tuple[export.Exported, list[int], bool]] = []
         self._compiled: list[tuple[Future, list[int]]] = []
         self.gives: list[int] = []
         self.structure: Any = None
 
-    def add(self, function: Callable[..., Any], takes: list[int]) -> tuple[list[int], Any]:
+    def add(self, function: Callable[..., Any], takes: list[int], optimised: bool = True) -> tuple[list[int], Any]:
         """Trace a function of some arrays and begin to compile it; the numbers and structure of what it makes."""
         seen: list[Any] = []
 
@@ -87,16 +88,16 @@ class _Pieces:
 
         shapes = [self._shapes[k] for k in takes]
         if self._kept:
-            self.load(export.export(jax.jit(leaves_of))(*shapes), takes)
+            self.load(export.export(jax.jit(leaves_of))(*shapes), takes, optimised)
         else:
-            self._compile(jax.jit(leaves_of), takes)
+            self._compile(jax.jit(leaves_of), takes, optimised)
         made = list(range(len(self._shapes) - seen[0].num_leaves, len(self._shapes)))
         return made, seen[0]
 
-    def load(self, exported: export.Exported, takes: list[int]) -> None:
+    def load(self, exported: export.Exported, takes: list[int], optimised: bool) -> None:
         """Begin to compile a lowered function."""
-        self.lowered.append((exported, takes))
-        self._compile(jax.jit(exported.call), takes)
+        self.lowered.append((exported, takes, optimised))
+        self._compile(jax.jit(exported.call), takes, optimised)
 
     def answer(self, gives: list[int], structure: Any) -> None:
         """Which arrays the program gives back, and in which structure."""
@@ -115,10 +116,10 @@ class _Pieces:
 
         return run
 
-    def _compile(self, jitted: Any, takes: list[int]) -> None:
+    def _compile(self, jitted: Any, takes: list[int], optimised: bool) -> None:
         lowered = jitted.lower(*(self._shapes[k] for k in takes))
         self._shapes += [jax.ShapeDtypeStruct(one.shape, one.dtype) for one in jax.tree.leaves(lowered.out_info)]
-        self._compiled.append((_COMPILERS.submit(lowered.compile, _compiler_options()), takes))
+        self._compiled.append((_COMPILERS.submit(lowered.compile, _compiler_options(optimised)), takes))
 
 
 class Program(Generic[P, R]):
@@ -200,24 +201,34 @@ class Program(Generic[P, R]):
 
 
 class Gradient(Program[[Any, Any, tuple, tuple], Any]):
-    """Value and gradient of `then(fixed, first(fixed, x, *inputs), *more)` with respect to x.
+    """Value and gradient of `last(fixed, y, *more)` with respect to x, where y is made of x in steps.
 
-    Called with `fixed` (static: dataclasses and plain values, or a tuple of them), x, inputs and more. What `first`
-    makes of x, `then` with its derivatives by that, and the derivatives back to x are compiled side by side, and each
-    while the next is traced, so that a first call takes about three quarters of the time of one program on two cores.
+    Each of `steps` makes arrays of floating-point numbers of those of the step before: step(fixed, made, *inputs), the
+    first one of x. Called with `fixed` (static: dataclasses and plain values, or a tuple of them), x, inputs and more.
+    The steps, the last function with its derivatives by y, and the derivatives back through the steps are programs of
+    their own, each compiled while the next one is traced, so that a first call on two cores takes about two thirds of
+    the time of one program. The one that leads back through the first step comes last, with nothing to compile beside
+    it, and is not optimised; so the first step should be a quick one.
 
-    **Arguments:** `first` and `then` at module level, differentiable; `first` makes arrays of floating-point numbers.
+    **Arguments:** functions at module level, differentiable.
     """
 
-    def __init__(self, first: Callable[..., Any], then: Callable[..., jax.Array]) -> None:
-        _check_at_module_level(then)
-        super().__init__(first, (0,))
-        self._then = then
-        self._functions = first, then
+    def __init__(self, steps: Sequence[Callable[..., Any]], last: Callable[..., jax.Array]) -> None:
+        for function in (*steps, last):
+            _check_at_module_level(function)
+        super().__init__(steps[0], (0,))
+        self._steps, self._last = tuple(steps), last
+        self._functions = *steps, last
         self._jit = jax.jit(self._at_once, static_argnums=0)
 
     def _at_once(self, fixed: Hashable, x: T, inputs: tuple, more: tuple) -> tuple[jax.Array, T]:
-        return jax.value_and_grad(lambda x: self._then(fixed, self._function(fixed, x, *inputs), *more))(x)
+        def of(x: T) -> jax.Array:
+            made: Any = x
+            for step in self._steps:
+                made = step(fixed, made, *inputs)
+            return self._last(fixed, made, *more)
+
+        return jax.value_and_grad(of)(x)
 
     def __call__(self, fixed: Hashable, x: T, inputs: tuple, more: tuple) -> tuple[jax.Array, T]:
         return super().__call__(fixed, x, inputs, more)
@@ -226,35 +237,41 @@ class Gradient(Program[[Any, Any, tuple, tuple], Any]):
         (said,) = fixed
         x_in, inputs_in, more_in = structure.children()
         ends = np.cumsum([x_in.num_leaves, inputs_in.num_leaves])
-        x, inputs, more = pieces.given[: ends[0]], pieces.given[ends[0] : ends[1]], pieces.given[ends[1] :]
-
-        def forward(*leaves: Any) -> tuple[Any, Any]:
-            others = jax.tree.unflatten(inputs_in, leaves[len(x) :])
-
-            def made_of(x: Any) -> Any:
-                return self._function(said, x, *others)
-
-            kept = jax.checkpoint(made_of, policy=_is_costly, prevent_cse=False)
-            return jax.vjp(kept, jax.tree.unflatten(x_in, leaves[: len(x)]))
-
-        made, made_in = pieces.add(forward, x + inputs)
-        y_in, pull_in = made_in.children()
-        y, pull = made[: y_in.num_leaves], made[y_in.num_leaves :]
-
-        def value(*leaves: Any) -> tuple[jax.Array, Any]:
-            others = jax.tree.unflatten(more_in, leaves[len(y) :])
-            return jax.value_and_grad(lambda y: self._then(said, y, *others))(
-                jax.tree.unflatten(y_in, leaves[: len(y)])
-            )
-
-        def backward(*leaves: Any) -> Any:
-            by_y = jax.tree.unflatten(y_in, leaves[len(pull) :])
-            return jax.tree.unflatten(pull_in, leaves[: len(pull)])(by_y)[0]
-
-        (number, *by_y), _ = pieces.add(value, y + more)
-        by_x, _ = pieces.add(backward, pull + by_y)
-        pieces.answer([number, *by_x], jax.tree.structure((0.0, jax.tree.unflatten(x_in, by_x))))
+        made, inputs, more = pieces.given[: ends[0]], pieces.given[ends[0] : ends[1]], pieces.given[ends[1] :]
+        made_in, back = x_in, []
+        for step in self._steps:
+            forward = functools.partial(_with_pullback, functools.partial(step, said), made_in, inputs_in)
+            both, both_in = pieces.add(forward, made + inputs)
+            made_in, pull_in = both_in.children()
+            made, pull = both[: made_in.num_leaves], both[made_in.num_leaves :]
+            back.append((pull_in, made_in, pull))
+        value = functools.partial(_with_derivatives, functools.partial(self._last, said), made_in, more_in)
+        (number, *by_made), _ = pieces.add(value, made + more)
+        while back:
+            pull_in, made_in, pull = back.pop()
+            backward = functools.partial(_pulled_back, pull_in, made_in)
+            by_made, _ = pieces.add(backward, pull + by_made, optimised=bool(back))
+        pieces.answer([number, *by_made], jax.tree.structure((0.0, jax.tree.unflatten(x_in, by_made))))
         return pieces
+
+
+def _with_pullback(step: Callable[..., Any], given_in: Any, inputs_in: Any, *leaves: Any) -> tuple[Any, Any]:
+    """What a step makes, and what leads derivatives by it back to what the step was given."""
+    given, inputs = leaves[: given_in.num_leaves], jax.tree.unflatten(inputs_in, leaves[given_in.num_leaves :])
+    kept = jax.checkpoint(lambda given: step(given, *inputs), policy=_is_costly, prevent_cse=False)
+    return jax.vjp(kept, jax.tree.unflatten(given_in, given))
+
+
+def _with_derivatives(last: Callable[..., jax.Array], made_in: Any, more_in: Any, *leaves: Any) -> tuple[Any, Any]:
+    """The value, and its derivatives by what the steps made."""
+    made, more = leaves[: made_in.num_leaves], jax.tree.unflatten(more_in, leaves[made_in.num_leaves :])
+    return jax.value_and_grad(lambda made: last(made, *more))(jax.tree.unflatten(made_in, made))
+
+
+def _pulled_back(pull_in: Any, made_in: Any, *leaves: Any) -> Any:
+    """Derivatives by what a step was given, from those by what it made."""
+    pull, by_made = leaves[: pull_in.num_leaves], leaves[pull_in.num_leaves :]
+    return jax.tree.unflatten(pull_in, pull)(jax.tree.unflatten(made_in, by_made))[0]
 
 
 def program(*, static_argnums: int | Sequence[int] = ()) -> Callable[[Callable[P, R]], Program[P, R]]:
@@ -270,7 +287,7 @@ def value_now(function: Callable[P, R], *arguments: P.args, **named: P.kwargs) -
     optimised.
     """
     lowered = jax.jit(function).lower(*arguments, **named)
-    return lowered.compile(compiler_options={"xla_backend_optimization_level": "0"})(*arguments, **named)
+    return lowered.compile(compiler_options={_LEVEL: "0"})(*arguments, **named)
 
 
 def _is_costly(operation: Any, *_: Any, **__: Any) -> bool:
@@ -283,8 +300,10 @@ def _check_at_module_level(function: Callable) -> None:
         raise TypeError(f"{function!r} must be a function at module level")
 
 
-def _compiler_options() -> dict[str, str] | None:
-    return _QUICK if jax.default_backend() == "cpu" else None
+def _compiler_options(optimised: bool) -> dict[str, str] | None:
+    if jax.default_backend() != "cpu":
+        return None
+    return _QUICK if optimised else _QUICK | {_LEVEL: "0"}
 
 
 @contextlib.contextmanager
@@ -364,8 +383,8 @@ def _read(path: Path, given: Sequence[Any]) -> _Pieces | None:
         shape, gives, lowered = pickle.loads(body)
         os.utime(path)
         pieces = _Pieces(given, kept=True)
-        for piece, takes in lowered:
-            pieces.load(export.deserialize(bytearray(piece)), takes)
+        for piece, takes, optimised in lowered:
+            pieces.load(export.deserialize(bytearray(piece)), takes, optimised)
         pieces.answer(gives, jax.tree.structure(shape))
         return pieces
     except Exception:
@@ -382,7 +401,7 @@ def _write(path: Path, pieces: _Pieces) -> None:
     """Keep a program if that is possible; the answer's structure as an example whose leaves are numbers."""
     try:
         shape = jax.tree.unflatten(pieces.structure, list(range(pieces.structure.num_leaves)))
-        lowered = [(bytes(one.serialize()), takes) for one, takes in pieces.lowered]
+        lowered = [(bytes(one.serialize()), takes, optimised) for one, takes, optimised in pieces.lowered]
         body = pickle.dumps((shape, pieces.gives, lowered))
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:

@@ -30,7 +30,7 @@ from scipy.integrate import solve_ivp
 
 from experiments.benchmarks.systems import BAND, system
 from padesign.kinetics.light import EmittingNetwork, find_band
-from padesign.kinetics.particle_network import Conditions, Geometry, Signature, particle_model
+from padesign.kinetics.particle_network import Conditions, Geometry, Placed, Signature, particle_model
 from padesign.observables.solution import solve
 from padesign.programs import Gradient, Program, program
 from padesign.solve.continuation import Trace
@@ -68,11 +68,19 @@ def _build(signature: Signature, geometry: Geometry, values: dict, conditions: C
 _network = Program(_build, (0,))
 
 
+def _place(signature: Signature, geometry: Geometry, values: dict, conditions: Conditions) -> Placed:
+    return particle_model(signature).place(geometry, (values,))
+
+
+def _light(signature: Signature, placed: Placed, values: dict, conditions: Conditions) -> EmittingNetwork:
+    return particle_model(signature).light(placed, (values,), conditions)[0]
+
+
 def _steepest(signature: Signature, light: EmittingNetwork) -> jax.Array:
     return solve(light, 1.0, 100.0).steepest_window(find_band(light.levels, BAND), 0.05).value
 
 
-_value_and_gradient = Gradient(_build, _steepest)
+_value_and_gradient = Gradient((_place, _light), _steepest)
 
 
 def _programs(name: str) -> tuple[Callable, Callable, tuple]:

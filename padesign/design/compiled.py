@@ -25,7 +25,7 @@ from padesign.design.scene import (
 )
 from padesign.design.space import Bounds
 from padesign.design.transforms import Unconstrained, forward
-from padesign.kinetics.particle_network import Conditions, Geometry, Signature
+from padesign.kinetics.particle_network import Conditions, Geometry, Placed, Signature, particle_model
 from padesign.observables.solution import Solution
 from padesign.observables.unsolved import Unsolved
 from padesign.programs import Gradient, program
@@ -72,7 +72,7 @@ class Aim(NamedTuple):
         return self.objective.preferring(preferences) if self.objective.varies else self.objective
 
 
-def _lit(
+def _place(
     aim: Aim,
     z: Unconstrained,
     bounds: Bounds,
@@ -80,16 +80,27 @@ def _lit(
     conditions: Conditions,
     mixing_nm: ScalarLike,
     pump_scale: ScalarLike,
+) -> Placed:
+    return particle_model(aim.signature).place(forward(z, bounds, mixing_nm), hosts)
+
+
+def _light(
+    aim: Aim,
+    placed: Placed,
+    bounds: Bounds,
+    hosts: Hosts,
+    conditions: Conditions,
+    mixing_nm: ScalarLike,
+    pump_scale: ScalarLike,
 ) -> Lit:
-    target = forward(z, bounds, mixing_nm)
-    return lit_particle(aim.signature, target, hosts, conditions, aim.scene, aim.objective.thermal, pump_scale)
+    return lit_particle(aim.signature, placed, hosts, conditions, aim.scene, aim.objective.thermal, pump_scale)
 
 
 def _loss_of_lit(aim: Aim, lit: Lit, preferences: jax.Array) -> jax.Array:
     return aim.preferring(preferences).loss(solve_lit(lit, aim.scene, 1.0))
 
 
-loss_and_gradient = Gradient(_lit, _loss_of_lit)
+loss_and_gradient = Gradient((_place, _light), _loss_of_lit)
 """Of one particle: called with (aim, z, (bounds, hosts, conditions, mixing in nm, pump scale), (preferences,))."""
 
 

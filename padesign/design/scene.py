@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from padesign.kinetics.light import EmittingNetwork
 from padesign.kinetics.mixed import check_processes, with_processes
-from padesign.kinetics.particle_network import Conditions, Geometry, ProcessRates, Signature, particle_model
+from padesign.kinetics.particle_network import Conditions, Geometry, Placed, ProcessRates, Signature, particle_model
 from padesign.kinetics.self_heating import with_self_heating
 from padesign.observables.solution import Solution, SteadyStateMethod, solve
 from padesign.particle.surroundings import BULK, Surroundings
@@ -58,11 +58,18 @@ def build_particle_network(
     signature: Signature, geometry: Geometry, hosts: Hosts, conditions: Conditions, scene: Scene
 ) -> EmittingNetwork:
     """The network of one particle, with the processes that the scene adds by hand."""
+    return network_of_placed(signature, particle_model(signature).place(geometry, hosts), hosts, conditions, scene)
+
+
+def network_of_placed(
+    signature: Signature, placed: Placed, hosts: Hosts, conditions: Conditions, scene: Scene
+) -> EmittingNetwork:
+    """`build_particle_network` of a particle whose ions have been placed."""
     model = particle_model(signature)
 
     def at(temperature_K: Scalar) -> tuple[EmittingNetwork, ProcessRates]:
         here = dataclasses.replace(conditions, temperature_K=temperature_K)
-        light, parts = model.build(geometry, hosts, here)
+        light, parts = model.light(placed, hosts, here)
         return with_processes(light, here.wavelength_nm, scene.add_processes, scene.replace_processes), parts
 
     if conditions.thermal_resistance_K_per_W is None:
@@ -89,20 +96,20 @@ class Lit(NamedTuple):
 
 def lit_particle(
     signature: Signature,
-    geometry: Geometry,
+    placed: Placed,
     hosts: Hosts,
     conditions: Conditions,
     scene: Scene,
     thermal: bool = False,
     pump_scale: ScalarLike = 1.0,
 ) -> Lit:
-    """The network of one particle; `thermal` adds how its rates change with temperature.
+    """The network of a particle whose ions have been placed; `thermal` adds how its rates change with temperature.
 
     `pump_scale` moves the power curve along the power axis, by default not at all.
     """
 
     def build(at: Conditions) -> EmittingNetwork:
-        light = build_particle_network(signature, geometry, hosts, at, scene)
+        light = network_of_placed(signature, placed, hosts, at, scene)
         return eqx.tree_at(lambda it: it.network.pump, light, tuple(pump_scale * x for x in light.network.pump))
 
     if not thermal:
@@ -127,5 +134,6 @@ def solve_particle(
     pump_scale: ScalarLike = 1.0,
 ) -> Solution:
     """The solved power curve of one particle; the rest as for `lit_particle`."""
-    lit = lit_particle(signature, geometry, hosts, conditions, scene, thermal, pump_scale)
+    placed = particle_model(signature).place(geometry, hosts)
+    lit = lit_particle(signature, placed, hosts, conditions, scene, thermal, pump_scale)
     return solve_lit(lit, scene, coarseness)

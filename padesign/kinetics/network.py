@@ -121,7 +121,11 @@ class RateNetwork(AbstractNetwork):
         return _log_balance(gain + FLOOR_per_s, loss + FLOOR_per_s, u, total, largest)
 
     def linearise(self, u: LogPopulations, log_irradiance: Scalar) -> Linearisation:
-        """Residual and its derivatives with respect to u and to the logarithm of the irradiance, assembled."""
+        """Residual and its derivatives with respect to u and to the logarithm of the irradiance, assembled.
+
+        Sums over levels are written as such: a product of matrices would be a kernel of its own, which is compiled for
+        every place where this is used.
+        """
         p, irradiance = jnp.exp(u), jnp.exp(log_irradiance)
         n = self.n_unknowns
         gain, loss, gain_by_p, loss_by_p, pumped, drained = [], [], [], [], [], []
@@ -132,12 +136,12 @@ class RateNetwork(AbstractNetwork):
             rates = dark + irradiance * pump + transfer @ p
             # What concerns the ion itself stands in the columns of its own cell.
             own = (rates[:, :, None, :] * np.eye(cells)[:, None, :, None]).reshape(size, size)
-            by_partners = jnp.einsum("xabk,xb->xak", transfer, block).reshape(size, n)
+            by_partners = (transfer * block[:, None, :, None]).sum(axis=2).reshape(size, n)
             gain_by_p.append(by_partners + jnp.pad(own, ((0, 0), (start, n - start - size))))
             loss_by_p.append(transfer.sum(axis=1).reshape(size, n))
-            gain.append(jnp.einsum("xab,xb->xa", rates, block).ravel())
+            gain.append((rates * block[:, None, :]).sum(axis=2).ravel())
             loss.append(rates.sum(axis=1).ravel())
-            pumped.append(jnp.einsum("xab,xb->xa", pump, block).ravel())
+            pumped.append((pump * block[:, None, :]).sum(axis=2).ravel())
             drained.append(pump.sum(axis=1).ravel())
             start += size
         gains, losses = jnp.concatenate(gain) + FLOOR_per_s, jnp.concatenate(loss) + FLOOR_per_s
@@ -165,7 +169,8 @@ class RateNetwork(AbstractNetwork):
         earlier = same & np.tri(len(ion), k=-1, dtype=bool)
         fixed = jax.lax.stop_gradient(p)
         larger = jnp.where(earlier, fixed >= fixed[:, None], same & (fixed > fixed[:, None]))
-        return jnp.where(same, p, 0.0).sum(axis=1), ~jnp.any(larger, axis=1)
+        totals = [jnp.broadcast_to(block.sum(axis=1, keepdims=True), block.shape).ravel() for block in self.split(p)]
+        return jnp.concatenate(totals), ~jnp.any(larger, axis=1)
 
 
 class Linearisation(NamedTuple):

@@ -7,7 +7,7 @@ temperature) and differentiable in all of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
@@ -89,6 +89,18 @@ class Conditions(eqx.Module):
     def warmed(self, temperature_K: Scalar) -> Conditions:
         """The same at another temperature."""
         return eqx.tree_at(lambda one: one.temperature_K, self, temperature_K)
+
+
+class Placed(eqx.Module):
+    """Where the ions of a particle are: cells (cells,) with their ions, and how far each lies from the surface.
+
+    `surface_kernel_nm4` times the strength of a sheet of quenchers is the mean loss rate over a cell.
+    """
+
+    crowd: Crowd
+    volume_nm3: Float[Array, " cells"]
+    surface_kernel_nm4: Float[Array, " cells"]
+    outer_radius_nm: Scalar
 
 
 class ProcessRates(eqx.Module):
@@ -200,6 +212,10 @@ class ParticleModel:
         self, geometry: Geometry, hosts: Sequence[Values], conditions: Conditions
     ) -> tuple[EmittingNetwork, ProcessRates]:
         """The network of one particle and its parts; `hosts` holds one mapping of parameter values per host slot."""
+        return self.light(self.place(geometry, hosts), hosts, conditions)
+
+    def place(self, geometry: Geometry, hosts: Sequence[Values]) -> Placed:
+        """Where the ions of one particle are; arguments as for `build`."""
         values = self._stacked(hosts)
         outer_layer = jnp.cumsum(geometry.thickness_nm)
         inner, outer = split_layers(geometry.thickness_nm, self.signature.cells_per_layer)
@@ -218,12 +234,19 @@ class ParticleModel:
             """One number for the whole particle: the mean over its ions."""
             return share @ values[name][self._slot_of_layer]
 
-        r_min = of_ions("host.nearest_distance_nm")
+        r_min, r_mf = of_ions("host.nearest_distance_nm"), of_ions("host.mean_field_distance_nm")
         kernel = cell_mean_kernel_per_nm3(inner, outer, r_min)
         over_diffusion = transfer_over_diffusion(kernel, inner, outer, r_min)
-        r_mf = of_ions("host.mean_field_distance_nm")
+        reach = surface_kernel_nm4(inner, outer, outer_layer[-1], of_ions("surface.closest_approach_nm"))
         crowd = Crowd(density, kernel, r_min, r_mf, over_diffusion, outer - inner)
+        return Placed(crowd, volume, reach, outer_layer[-1])
 
+    def light(
+        self, placed: Placed, hosts: Sequence[Values], conditions: Conditions
+    ) -> tuple[EmittingNetwork, ProcessRates]:
+        """The network of ions that are where `place` found them, and its parts; other arguments as for `build`."""
+        values, crowd = self._stacked(hosts), placed.crowd
+        density = crowd.density_nm3
         outside = conditions.surroundings
         swept_nm = jnp.asarray(conditions.wavelength_nm, dtype=float)
         wavelengths_nm = jnp.concatenate([swept_nm[None], conditions.beams_nm])
@@ -237,35 +260,11 @@ class ParticleModel:
 
         rates = jax.vmap(in_host)(values)
         transfer = self.transfer.rates(rates, values, conditions.temperature_K, crowd)
-        closest = of_ions("surface.closest_approach_nm")
-        reach = surface_kernel_nm4(inner, outer, outer_layer[-1], closest)
-        sheet, defects = values["surface.quencher_density_nm2"], values["defect.density_nm3"]
         hopping = self.transfer.hopping_C6(transfer.C6_nm6_per_s)
+        quenched = self._quenched(values, rates, hopping, placed, outside.ligand)
         dark, pump, radiative, surface, defect, multiphonon, steady_light = [], [], [], [], [], [], []
-        for s, (ion, one) in enumerate(zip(self.tables, rates, strict=True)):
-            slots, cells = self._slots[ion], self.cells_of[ion]
-            lost = jnp.zeros((len(cells), *one.radiative_per_s.shape[1:]))
-            inside = lost
-            if self.surface[ion]:
-                levels, lands, names = zip(*self.surface[ion], strict=True)
-                which = np.array(levels)
-                place = np.zeros((len(names), *lost.shape[1:]))
-                place[np.arange(len(names)), lands, which] = 1.0
-                strength = jnp.stack([values[surface_key(ion, name)] for name in names], axis=1)[slots]
-                within = defect_loss_per_s(
-                    strength,
-                    sheet[slots, None],
-                    defects[slots, None],
-                    hopping[s][slots][:, which],
-                    one.decay_per_s[slots][:, which],
-                    pick(density[:, s, None], cells),
-                    r_min,
-                    r_mf,
-                )
-                inside = jnp.einsum("xk,kab->xab", within, place)
-                if self.signature.surface_loss:
-                    strength *= self._ligand_factors(ion, outside.ligand)
-                    lost = jnp.einsum("xk,kab->xab", strength * pick(reach, cells)[:, None], place)
+        for ion, one, (lost, inside) in zip(self.tables, rates, quenched, strict=True):
+            slots = self._slots[ion]
             surface.append(lost)
             defect.append(inside)
             radiative.append(one.radiative_per_s[slots])
@@ -276,24 +275,73 @@ class ParticleModel:
         light = EmittingNetwork(
             RateNetwork(tuple(dark), tuple(pump), tuple(transfer.rates), self.labels),
             tuple(radiative),
-            tuple(pick(volume * density[:, s], cells) for s, cells in enumerate(self.cells_of.values())),
+            tuple(pick(placed.volume_nm3 * density[:, s], cells) for s, cells in enumerate(self.cells_of.values())),
             tuple(one.energies_cm1[0] for one in rates),
             tuple((ion, table.level_ids) for ion, table in self.tables.items()),
         )
         first_host = transfer.C6_nm6_per_s[0, 0]
         if outside.saturable_acceptors is not None:
-            count = 4.0 * np.pi * outer_layer[-1] ** 2 * outside.saturable_acceptors.per_nm2
+            count = 4.0 * np.pi * placed.outer_radius_nm**2 * outside.saturable_acceptors.per_nm2
             light = with_saturable_acceptors(light, surface, count, outside.saturable_acceptors.recovery_s)
         parts = (tuple(multiphonon), tuple(surface), tuple(defect), first_host)
         pairs = (transfer.factor, density, transfer.kernel_per_nm3)
         return light, ProcessRates(*parts, *pairs, tuple(steady_light))
 
-    def _ligand_factors(self, ion: str, ligand: str | None) -> np.ndarray:
-        """One factor per lossy level, from its nominal gap to the level it falls to."""
+    def _quenched(
+        self,
+        values: Mapping[str, Array],
+        rates: Sequence[IonRates],
+        hopping_C6: Array,
+        placed: Placed,
+        ligand: str | None,
+    ) -> list[tuple[Array, Array]]:
+        """Rates (cells, levels, levels) [to, from] of every ion: to quenchers at the surface, and to those inside.
+
+        Made of all levels that quenchers empty in all cells at once, so that the law is compiled once.
+        """
+        lossy = [(s, *level) for s, lost in enumerate(self.surface.values()) for level in lost]
+        counts = [len(table.level_ids) for table in self.tables.values()]
+        if not lossy:
+            return [
+                (jnp.zeros((len(cells), n, n)),) * 2 for cells, n in zip(self.cells_of.values(), counts, strict=True)
+            ]
+        ion = np.array([s for s, *_ in lossy])
+        number = np.cumsum([0, *counts])[ion] + np.array([level for _, level, *_ in lossy])
+        slot, crowd = self._slot_of_layer[self.cell_layer], placed.crowd
+        symbols = list(self.tables)
+        strength = jnp.stack([values[surface_key(symbols[s], name)] for s, _, _, name in lossy], axis=1)[slot]
+        inside = defect_loss_per_s(
+            strength,
+            values["surface.quencher_density_nm2"][slot, None],
+            values["defect.density_nm3"][slot, None],
+            hopping_C6[slot][:, number],
+            jnp.concatenate([one.decay_per_s for one in rates], axis=1)[slot][:, number],
+            pick(crowd.density_nm3, ion, axis=1),
+            crowd.nearest_distance_nm,
+            crowd.mean_field_distance_nm,
+        )
+        reach = placed.surface_kernel_nm4[:, None] if self.signature.surface_loss else 0.0
+        both = jnp.stack([strength * self._ligand_factors(ligand) * reach, inside])
+        quenched = []
+        for s, (cells, levels) in enumerate(zip(self.cells_of.values(), counts, strict=True)):
+            place = np.zeros((len(lossy), levels, levels))
+            for k, (of, level, lands, _) in enumerate(lossy):
+                if of == s:
+                    place[k, lands, level] = 1.0
+            at_surface, within = jnp.einsum("qxk,kab->qxab", pick(both, cells, axis=1), place)
+            quenched.append((at_surface, within))
+        return quenched
+
+    def _ligand_factors(self, ligand: str | None) -> np.ndarray:
+        """One factor per lossy level of all ions, from its nominal gap to the level it falls to."""
         if ligand is None:
-            return np.ones(len(self.surface[ion]))
-        energy = self.tables[ion].energy_cm1
-        return np.array([ligand_factor(energy[level] - energy[lands], ligand) for level, lands, _ in self.surface[ion]])
+            return np.ones(sum(len(lost) for lost in self.surface.values()))
+        gaps = [
+            self.tables[ion].energy_cm1[level] - self.tables[ion].energy_cm1[lands]
+            for ion, lost in self.surface.items()
+            for level, lands, _ in lost
+        ]
+        return np.array([ligand_factor(gap, ligand) for gap in gaps])
 
     def _stacked(self, hosts: Sequence[Values]) -> dict[str, Array]:
         """The numbers that this model uses, (host slots,) each."""

@@ -166,17 +166,19 @@ class Transfer:
         Hops cross the two halves of their way one after the other, with n^2 h of either cell as conductivity.
         """
         kernel, density = crowd.kernel_per_nm3, crowd.density_nm3.T
-        here, there = density[:, :, None], density[:, None, :]
+        here, there = jnp.broadcast_arrays(density[:, :, None], density[:, None, :])
         squares = here**2 + there**2 + 1e-60
         alike = 2.0 * here * there / squares
-        both = (1.0 + _ABSENT) / (alike + _ABSENT)
-        kept, weighted = alike * both, 2.0 * there**2 / squares * both  # weighted = kept there / here
+        present = (1.0 + _ABSENT) / (alike + _ABSENT)
+        kept, weighted = alike * present, 2.0 * there**2 / squares * present  # weighted = kept there / here
         itself = np.eye(len(kernel))
         inward = jnp.where(itself, 0.0, kernel * (1.0 - crossing_share(crowd.over_diffusion)))
-        both_kept = kept[:, None] * kept
-        either = inward * (weighted[:, None] * kept + kept[:, None] * weighted)
+        both = jnp.stack([kept, weighted])
+        giving, taking = jnp.broadcast_arrays(both[:, :, None], both[:, None])
+        inward = jnp.broadcast_to(inward, giving.shape[1:])
+        either = inward * (giving[1] * taking[0] + giving[0] * taking[1])
         within = 0.5 * jnp.sum(either, axis=3, keepdims=True)
-        pairs = kernel - inward * both_kept + itself * within
+        pairs = kernel - inward * giving[0] * taking[0] + itself * within
         resistance = crowd.thickness_nm / (density**2 * jnp.sum(itself * hop, axis=2) + _NO_IONS)
         way = crowd.thickness_nm[:, None] + crowd.thickness_nm + _NO_IONS
         slower = here * there * hop * (resistance[:, :, None] + resistance[:, None, :]) / way
@@ -235,14 +237,13 @@ class Transfer:
             index[None, :, None],
         )
 
-    def hopping_C6(self, C6_nm6_per_s: Array) -> list[Array]:
-        """Constant i,0 -> 0,i of every level of every ion (hosts, levels) [nm^6/s], of the ions of one host."""
+    def hopping_C6(self, C6_nm6_per_s: Array) -> Array:
+        """Constant i,0 -> 0,i of every level (hosts, levels of all ions) [nm^6/s], of the ions of one host."""
         p, slots = self.processes, np.arange(self._n_slots)
         own = np.flatnonzero(p.exchange & (p.acceptor_from == 0))
         number = np.full(self._first[-1], len(own))
         number[self._first[p.donor[own]] + p.donor_from[own]] = np.arange(len(own))
-        hopping = jnp.pad(C6_nm6_per_s[slots, slots][:, own], ((0, 0), (0, 1)))[:, number]
-        return jnp.split(hopping, self._first[1:-1], axis=1)
+        return jnp.pad(C6_nm6_per_s[slots, slots][:, own], ((0, 0), (0, 1)))[:, number]
 
     def _factors(self, ions: Sequence[IonRates], C6: Array, crowd: Crowd, hop: Array) -> Array:
         """Reduction factors (2 groups + ions, donor's cell, acceptor's cell), the rows that `_asked` points to.
@@ -253,7 +254,7 @@ class Transfer:
         p, slots, first = self.processes, self._n_slots, self._first
         additive = np.flatnonzero(~p.exchange)
         channels = jnp.zeros((slots, slots, p.n_groups)).at[:, :, p.group[additive]].add(C6[:, :, additive])
-        hopping = jnp.concatenate(self.hopping_C6(C6), axis=1)
+        hopping = self.hopping_C6(C6)
         decay = jnp.concatenate([one.decay_per_s for one in ions], axis=1)
         d, a = p.donor[self._example], p.acceptor[self._example]
         level_d, level_a = first[d] + p.donor_from[self._example], first[a] + p.acceptor_from[self._example]

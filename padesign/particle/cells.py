@@ -104,17 +104,14 @@ def split_layers(thickness_nm: ArrayLike, cells_per_layer: Sequence[int]) -> tup
     place = np.concatenate([np.arange(count) for count in counts])
     widths = _widths(thickness, thickness, [count > 0 for count in counts], jnp)
     of_layers = jnp.stack([jnp.cumsum(thickness), thickness, *widths])
-    outer_layer, width, inside, outside, turn, below, above = pick(of_layers, layers, axis=1)
-
-    def edge(share: np.ndarray) -> Array:
-        passed = share * (below + above)
-        low = inside * jnp.expm1(passed)
-        high = turn - (width - turn + outside) * jnp.expm1(below - passed)
-        in_lower_part = jnp.where(width > 0.0, passed < below, inside < outside)
-        return outer_layer - width + jnp.where(in_lower_part, low, high)
-
-    inner, outer = edge(np.stack([place, place + 1]) / number)
-    return inner, jnp.where(place + 1 == number, outer_layer, outer)
+    of_edges = jnp.broadcast_to(pick(of_layers, layers, axis=1)[:, None], (len(of_layers), 2, len(layers)))
+    outer_layer, width, inside, outside, turn, below, above = of_edges
+    passed = np.stack([place, place + 1]) / number * (below + above)
+    low = inside * jnp.expm1(passed)
+    high = turn - (width - turn + outside) * jnp.expm1(below - passed)
+    in_lower_part = jnp.where(width > 0.0, passed < below, inside < outside)
+    inner, outer = outer_layer - width + jnp.where(in_lower_part, low, high)
+    return inner, jnp.where(place + 1 == number, outer_layer[1], outer)
 
 
 def cell_volumes_nm3(inner_nm: ArrayLike, outer_nm: ArrayLike) -> Array:

@@ -148,8 +148,8 @@ def mean_kernel(W: ArrayLike, volume: ArrayLike) -> Array:
 def cell_mean_kernel_per_nm3(inner_nm: ArrayLike, outer_nm: ArrayLike, r_min_nm: ArrayLike) -> Array:
     """`mean_kernel` of `cell_kernel_nm3` (n, n) [nm^-3], with the limit value in rows of cells of no thickness."""
     inner, outer, r_min = (jnp.asarray(x, dtype=float) for x in (inner_nm, outer_nm, r_min_nm))
-    volume = cell_volumes_nm3(inner, outer)[:, None]
     mean = _mean_from_quadrature(inner, outer, r_min)
+    volume = jnp.broadcast_to(cell_volumes_nm3(inner, outer)[:, None], mean.shape)
     return jnp.where(volume > 0.0, _reciprocal(volume * mean) / jnp.where(volume > 0.0, volume, 1.0), mean)
 
 
@@ -160,7 +160,7 @@ def transfer_over_diffusion(kernel_per_nm3: Array, inner_nm: Array, outer_nm: Ar
     finite volumes, the rate of diffusion is D A/(V_x d), A the area of the border and d the distance of the middles;
     the rate of transfer is C6 n h K_xy. Their ratio does not depend on the ions. 0 on the diagonal.
     """
-    inner, outer = inner_nm[:, None], outer_nm[:, None]
+    inner, outer = (jnp.broadcast_to(one[:, None], kernel_per_nm3.shape) for one in (inner_nm, outer_nm))
     middle = 0.5 * (inner + outer)
     apart = jnp.abs(middle - middle.T)
     border = 0.5 * (jnp.minimum(outer, outer.T) + jnp.maximum(inner, inner.T))

@@ -145,23 +145,29 @@ def first(recipe: Recipe, x: dict[str, jax.Array], by: jax.Array) -> dict[str, j
     return {"power": by * x["a"] ** recipe.power, "sine": jnp.sin(x["a"] * x["b"])}
 
 
-def then(recipe: Recipe, y: dict[str, jax.Array], offset: jax.Array) -> jax.Array:
+def second(recipe: Recipe, y: dict[str, jax.Array], by: jax.Array) -> tuple[jax.Array, jax.Array]:
+    traced.append("second")
+    return y["power"] * y["sine"], by * jnp.exp(-y["sine"])
+
+
+def then(recipe: Recipe, y: tuple[jax.Array, jax.Array], offset: jax.Array) -> jax.Array:
     traced.append("then")
-    return jnp.sum(y["power"] * y["sine"]) + offset * recipe.power
+    return jnp.sum(y[0] * y[1]) + offset * recipe.power
 
 
 def test_a_gradient_in_pieces_is_that_of_the_whole() -> None:
     x = {"a": jnp.asarray([0.5, 1.5]), "b": jnp.asarray(2.0)}
     inputs, more = (jnp.asarray(3.0),), (jnp.asarray(0.1),)
-    whole = jax.value_and_grad(lambda x: then(Recipe(2), first(Recipe(2), x, *inputs), *more))(x)
+    recipe = Recipe(2)
+    whole = jax.value_and_grad(lambda x: then(recipe, second(recipe, first(recipe, x, *inputs), *inputs), *more))(x)
     traced.clear()
     for _ in range(2):  # the second is as a new process has it
-        value, gradient = Gradient(first, then)(Recipe(2), x, inputs, more)
-        assert traced == ["first", "then"]
+        value, gradient = Gradient((first, second), then)(recipe, x, inputs, more)
+        assert traced == ["first", "second", "then"]
         assert np.allclose(value, whole[0], rtol=1e-14)
         assert gradient.keys() == x.keys()
         assert all(np.allclose(gradient[key], whole[1][key], rtol=1e-14) for key in x)
-    traced_too = jax.jit(lambda by: Gradient(first, then)(Recipe(2), x, (by,), more)[0])(inputs[0])
+    traced_too = jax.jit(lambda by: Gradient((first, second), then)(recipe, x, (by,), more)[0])(inputs[0])
     assert np.allclose(traced_too, whole[0], rtol=1e-14)
     with pytest.raises(TypeError, match="module level"):
-        Gradient(first, lambda recipe, y, offset: whole[0])
+        Gradient((first, second), lambda recipe, y, offset: whole[0])
