@@ -80,7 +80,11 @@ def _bromide(cells: int) -> Threshold:
     values = {key: jnp.asarray(float(v)) for key, v in load_parameter_set(host).values.items()}
     at = Conditions(jnp.asarray(1064.0), jnp.asarray(295.0))
     network = jax.jit(particle_model(signature).build)(shape, (values,), at)[0].network
-    return jax.jit(find_threshold)(network, jnp.ones(network.n_unknowns), jnp.log(1e4), jnp.log(1e8))
+    low = jnp.log(1e2)
+    found = jax.jit(find_threshold)(network, jnp.ones(network.n_unknowns), low, jnp.log(1e8))
+    if not found.log_irradiance > low:
+        raise RuntimeError("the threshold lies at the low end of the powers, where no number of cells would move it")
+    return found
 
 
 def powers() -> list[Row]:
