@@ -302,9 +302,8 @@ class ParticleModel:
         lossy = [(s, *level) for s, lost in enumerate(self.surface.values()) for level in lost]
         counts = [len(table.level_ids) for table in self.tables.values()]
         if not lossy:
-            return [
-                (jnp.zeros((len(cells), n, n)),) * 2 for cells, n in zip(self.cells_of.values(), counts, strict=True)
-            ]
+            nothing = [jnp.zeros((len(cells), n, n)) for cells, n in zip(self.cells_of.values(), counts, strict=True)]
+            return list(zip(nothing, nothing, strict=True))
         ion = np.array([s for s, *_ in lossy])
         number = np.cumsum([0, *counts])[ion] + np.array([level for _, level, *_ in lossy])
         slot, crowd = self._slot_of_layer[self.cell_layer], placed.crowd
