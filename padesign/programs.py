@@ -206,7 +206,7 @@ class Gradient(Program[[Any, Any, tuple, tuple], Any]):
     Each of `steps` makes arrays of floating-point numbers of those of the step before: step(fixed, made, *inputs), the
     first one of x. Called with `fixed` (static: dataclasses and plain values, or a tuple of them), x, inputs and more.
     The steps, the last function with its derivatives by y, and the derivatives back through the steps are programs of
-    their own, each compiled while the next one is traced, so that a first call on two cores takes about two thirds of
+    their own, each compiled while the next one is traced, so that a first call on two cores takes about four fifths of
     the time of one program. The one that leads back through the first step comes last, with nothing to compile beside
     it, and is not optimised; so the first step should be a quick one.
 

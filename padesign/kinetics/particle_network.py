@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -121,6 +121,15 @@ class ProcessRates(eqx.Module):
     steady_light_per_s: tuple[Array, ...]
 
 
+class _Quenchable(NamedTuple):
+    """A level that quenchers empty: which ion, its number, where it ends, the name of its constant."""
+
+    species: int
+    level: int
+    lands: int
+    key: str
+
+
 class ParticleModel:
     """Static part of a particle's network; make it with `particle_model`, which keeps one per signature."""
 
@@ -172,9 +181,14 @@ class ParticleModel:
             for ion, table in self.tables.items()
         }
         """Levels that quenchers empty, at the surface or inside: number, where it ends, name."""
+        self._quenchable = [
+            _Quenchable(s, level, lands, surface_key(ion, name))
+            for s, (ion, lost) in enumerate(self.surface.items())
+            for level, lands, name in lost
+        ]
         self._names = [
             *names,
-            *(surface_key(ion, level) for ion, lost in self.surface.items() for _, _, level in lost),
+            *(one.key for one in self._quenchable),
         ]
 
     def _positions(self, pair: tuple[tuple[str, ...], tuple[str, ...]]) -> list[int]:
@@ -299,16 +313,15 @@ class ParticleModel:
 
         Made of all levels that quenchers empty in all cells at once, so that the law is compiled once.
         """
-        lossy = [(s, *level) for s, lost in enumerate(self.surface.values()) for level in lost]
+        lossy, cells_of = self._quenchable, self.cells_of.values()
         counts = [len(table.level_ids) for table in self.tables.values()]
         if not lossy:
-            nothing = [jnp.zeros((len(cells), n, n)) for cells, n in zip(self.cells_of.values(), counts, strict=True)]
+            nothing = [jnp.zeros((len(cells), n, n)) for cells, n in zip(cells_of, counts, strict=True)]
             return list(zip(nothing, nothing, strict=True))
-        ion = np.array([s for s, *_ in lossy])
-        number = np.cumsum([0, *counts])[ion] + np.array([level for _, level, *_ in lossy])
+        ion = np.array([one.species for one in lossy])
+        number = np.cumsum([0, *counts])[ion] + np.array([one.level for one in lossy])
         slot, crowd = self._slot_of_layer[self.cell_layer], placed.crowd
-        symbols = list(self.tables)
-        strength = jnp.stack([values[surface_key(symbols[s], name)] for s, _, _, name in lossy], axis=1)[slot]
+        strength = jnp.stack([values[one.key] for one in lossy], axis=1)[slot]
         inside = defect_loss_per_s(
             strength,
             values["surface.quencher_density_nm2"][slot, None],
@@ -321,25 +334,21 @@ class ParticleModel:
         )
         reach = placed.surface_kernel_nm4[:, None] if self.signature.surface_loss else 0.0
         both = jnp.stack([strength * self._ligand_factors(ligand) * reach, inside])
+        places = [np.zeros((len(lossy), n, n)) for n in counts]
+        for k, one in enumerate(lossy):
+            places[one.species][k, one.lands, one.level] = 1.0
         quenched = []
-        for s, (cells, levels) in enumerate(zip(self.cells_of.values(), counts, strict=True)):
-            place = np.zeros((len(lossy), levels, levels))
-            for k, (of, level, lands, _) in enumerate(lossy):
-                if of == s:
-                    place[k, lands, level] = 1.0
+        for cells, place in zip(cells_of, places, strict=True):
             at_surface, within = jnp.einsum("qxk,kab->qxab", pick(both, cells, axis=1), place)
             quenched.append((at_surface, within))
         return quenched
 
     def _ligand_factors(self, ligand: str | None) -> np.ndarray:
-        """One factor per lossy level of all ions, from its nominal gap to the level it falls to."""
+        """One factor per level that quenchers empty, from its nominal gap to the level it falls to."""
         if ligand is None:
-            return np.ones(sum(len(lost) for lost in self.surface.values()))
-        gaps = [
-            self.tables[ion].energy_cm1[level] - self.tables[ion].energy_cm1[lands]
-            for ion, lost in self.surface.items()
-            for level, lands, _ in lost
-        ]
+            return np.ones(len(self._quenchable))
+        energies = [table.energy_cm1 for table in self.tables.values()]
+        gaps = [energies[one.species][one.level] - energies[one.species][one.lands] for one in self._quenchable]
         return np.array([ligand_factor(gap, ligand) for gap in gaps])
 
     def _stacked(self, hosts: Sequence[Values]) -> dict[str, Array]:

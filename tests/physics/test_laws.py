@@ -2,8 +2,8 @@
 
 Every flow is computed here from the pieces of a network (`EmittingNetwork`, `ProcessRates`, the list of transfer
 events), process by process, and held against the network that the solvers see. Pair constants, conservation of ions,
-loss to the surface and thick spacers between equal layers are in `test_particle_network.py`; the closed forms of the
-kernel, the line shape, multiphonon and radiative rates in `tests/unit`.
+loss to the surface and thick spacers between equal layers are in `test_particle_network.py`, diffusion in
+`test_migration.py`; the closed forms of the kernel, the line shape, multiphonon and radiative rates in `tests/unit`.
 """
 
 from __future__ import annotations
@@ -26,27 +26,20 @@ from padesign.parameters import load_parameter_set
 from padesign.parameters.keys import CRYSTAL_FIELD_KEYS
 from padesign.particle.cells import split_layers
 from padesign.particle.kernel import cell_mean_kernel_per_nm3, pair_kernel
-from padesign.solve.steady import low_power_start, newton, pump_off_equilibrium
+from padesign.solve.steady import pump_off_equilibrium
 from padesign.spectroscopy.ion import rates_of_ions
 from padesign.spectroscopy.tables import load_ion
 from tests.systems.differences import central
 from tests.systems.particles import HOST, build, builder, conditions, geometry, signature, values
+from tests.systems.solving import steady_state
 
 YB_TM = signature(["Yb", "Tm"], [[True, True], [True, True], [False, False]], [2, 1, 0])
 YB_TM_SHAPE = geometry([6.0, 2.5, 3.0], [[10.0, 8.0], [20.0, 1.0], [0.0, 0.0]], mixing_nm=0.5)
 WAVELENGTH_nm = 976.0
 PHOTON_cm1 = 1e7 / WAVELENGTH_nm
 
-steady = jax.jit(lambda network, lam: newton(network, low_power_start(network, lam), lam, max_iterations=300))
 gain_loss = jax.jit(lambda network, p, irradiance: network.gain_loss(p, irradiance))
 mean_kernel = jax.jit(cell_mean_kernel_per_nm3)
-
-
-def steady_state(network: RateNetwork, irradiance_W_per_cm2: float) -> np.ndarray:
-    """Populations in the order of the network."""
-    state = steady(network, jnp.log(irradiance_W_per_cm2))
-    assert bool(state.converged)
-    return np.exp(np.asarray(state.log_populations))
 
 
 class Flows(NamedTuple):
@@ -368,76 +361,6 @@ def test_tm_pumped_through_yb_falls_with_the_kernel_of_the_spacer_between_them()
     assert light / light[0] == pytest.approx(kernel / kernel[0], rel=1e-3)
     assert np.all(np.diff(light) < 0.0)
     assert 0.0 < light[-1] < 1e-6 * contact
-
-
-MIGRATION_CELLS = 24
-MIGRATION = signature(["Yb"], [[True]] * MIGRATION_CELLS, [1] * MIGRATION_CELLS, surface=False)
-
-
-class Migration(NamedTuple):
-    """Yb in a sphere of equally thick cells: edges (cells + 1,), ions (cells,), D = 3.4 C6 n^(4/3), transfer rates."""
-
-    edges_nm: np.ndarray
-    ions: np.ndarray
-    D_nm2_per_s: float
-    transfer: jax.Array
-
-    def excited(self, decay_per_s: np.ndarray, excited_per_s: np.ndarray) -> np.ndarray:
-        """Steady excited share (cells,) of Yb that decays and is excited at these small rates (cells,)."""
-        none = jnp.zeros((MIGRATION_CELLS, 2, 2))
-        dark, pump = none.at[:, 0, 1].set(decay_per_s), none.at[:, 1, 0].set(excited_per_s)
-        network = RateNetwork((dark,), (pump,), (self.transfer,), particle_model(MIGRATION).labels)
-        return steady_state(network, 1.0).reshape(-1, 2)[:, 1]
-
-
-def migration(radius_nm: float, yb_percent: float) -> Migration:
-    edges = np.linspace(0.0, radius_nm, MIGRATION_CELLS + 1)
-    light, rates = build(MIGRATION, geometry(np.diff(edges), [[yb_percent]] * MIGRATION_CELLS))
-    (C6,) = np.asarray(rates.C6_nm6_per_s)[particle_model(MIGRATION).processes.exchange]
-    D = 2 * math.pi / 3 * (4 * math.pi / 3) ** (1 / 3) * C6 * float(rates.density_nm3[0, 0]) ** (4 / 3)
-    return Migration(edges, np.asarray(light.ions_in_cell[0]), D, light.network.transfer[0])
-
-
-# Cells of 4, 1 and 0.5 nm.
-@pytest.mark.parametrize(("radius_nm", "tolerance"), [(96.0, 0.01), (24.0, 0.03), (12.0, 0.05)])
-def test_an_excitation_migrates_as_far_as_the_diffusion_constant_says(radius_nm: float, tolerance: float) -> None:
-    """Excited at the centre only and decaying at k, excitations lie at <r^2> = 6 D/k from where they began.
-
-    With these cells <r^2> is off by +0.4, -2.5 and -4.0 %: a tolerance of the join of hops and diffusion in cells.
-    """
-    yb = migration(radius_nm, 2.0)
-    low, high = yb.edges_nm[:-1], yb.edges_nm[1:]
-    length = 0.1 * radius_nm
-    decay = yb.D_nm2_per_s / length**2 * np.ones(len(low))
-    share = yb.excited(decay, 1e-6 * decay * (low == 0.0))
-    square = 0.6 * (high**5 - low**5) / (high**3 - low**3)
-    moved = float(yb.ions * share @ square / (yb.ions @ share)) - square[0]
-    assert abs(moved / (6.0 * length**2) - 1.0) < tolerance
-
-
-def test_an_absorbing_surface_takes_what_diffusion_brings() -> None:
-    """Excited everywhere, p = 1 - (R/r) sinh(r/L)/sinh(R/L) with L = sqrt(D/k), R the middle of the last cell."""
-    yb = migration(96.0, 2.0)
-    low, high = yb.edges_nm[:-1], yb.edges_nm[1:]
-    L, R = 20.0, 0.5 * (low[-1] + high[-1])
-    decay = yb.D_nm2_per_s / L**2 * np.ones(len(low))
-    inside = np.arange(len(low)) < len(low) - 1
-    share = yb.excited(np.where(inside, decay, 1e12), 1e-6 * decay * inside)[:-1] / 1e-6
-
-    def ball(r: np.ndarray) -> np.ndarray:
-        return r**3 / 3.0 - R / math.sinh(R / L) * (L * r * np.cosh(r / L) - L**2 * np.sinh(r / L))
-
-    expected = np.diff(ball(yb.edges_nm[:-1])) / np.diff(yb.edges_nm[:-1] ** 3 / 3.0)
-    assert expected.min() < 0.2 and expected.max() > 0.9
-    assert np.abs(share - expected).max() < 0.01
-    lost = [1.0 - float(yb.ions[:-1] @ p) / float(yb.ions[:-1].sum()) for p in (share, expected)]
-    assert lost[0] == pytest.approx(lost[1], rel=0.02)
-
-
-def test_migration_goes_with_the_four_thirds_power_of_the_concentration() -> None:
-    few, many = migration(96.0, 0.5), migration(96.0, 2.0)
-    ratio = float(many.transfer[0, 0, 1, 2] / few.transfer[0, 0, 1, 2])
-    assert ratio == pytest.approx(4.0 ** (4 / 3), rel=1e-4)
 
 
 def rates_at(temperature_K: jax.Array) -> list[jax.Array]:

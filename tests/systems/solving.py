@@ -10,10 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from padesign.kinetics.light import EmittingNetwork, find_band
+from padesign.kinetics.network import RateNetwork
 from padesign.kinetics.text import parse_network
 from padesign.observables.nonlinearity import Steepest, WindowSlope, steepest, steepest_window
 from padesign.observables.solution import Solution, SteadyStateMethod, solve
 from padesign.solve.stability import Threshold, find_threshold
+from padesign.solve.steady import low_power_start, newton
 from tests.systems.avalanche import Avalanche
 
 
@@ -54,6 +56,7 @@ def measure_light(
 
 
 _measure = jax.jit(measure_light, static_argnums=3)
+_steady = jax.jit(lambda network, lam: newton(network, low_power_start(network, lam), lam, max_iterations=300))
 
 
 def measure(
@@ -78,3 +81,10 @@ def avalanche_light(model: Avalanche) -> EmittingNetwork:
 def measure_avalanche(model: Avalanche, method: SteadyStateMethod = "continuation") -> Measured:
     """The 3 -> 1 band of an analytic avalanche between 1 and 100 kW/cm^2."""
     return measure(avalanche_light(model), "X:3 -> X:1", 1.0, 100.0, method)
+
+
+def steady_state(network: RateNetwork, irradiance_W_per_cm2: float) -> np.ndarray:
+    """Populations in the order of the network."""
+    state = _steady(network, jnp.log(irradiance_W_per_cm2))
+    assert bool(state.converged)
+    return np.exp(np.asarray(state.log_populations))
